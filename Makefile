@@ -1,0 +1,62 @@
+# Every target makes its environment in .venv first if that is missing or older than pyproject.toml.
+# The runner, not file times, decides what is left to do, so simulations are phony.
+
+PYTHON ?= python3
+SIM ?= atlas
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+# One stamp for each stage of the environment, so that a simulation waits for the run-time packages only.
+PIP_READY := .venv/.pip-ready
+RUN_READY := .venv/.run-ready
+DEV_READY := .venv/.dev-ready
+ORACLE_READY := .venv/.oracle-ready
+
+.DEFAULT_GOAL := help
+.PHONY: help sim sims verify test lint
+.NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
+
+help: ## this list
+	@echo 'make TARGET [SIM=name of a file in sims/, without .toml; now $(SIM)] [PYTHON=$(PYTHON)]'
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  %-8s %s\n", $$1, $$2 }'
+
+sim: $(RUN_READY) ## run sims/SIM.toml into results/SIM; goes on where it was stopped
+	@$(BIN)/fastlstm run 'sims/$(SIM).toml' --out 'results/$(SIM)'
+
+sims: $(RUN_READY) ## run every simulation in sims/
+	@set -e; for spec in sims/*.toml; do $(BIN)/fastlstm run "$$spec" --out "results/$$(basename "$$spec" .toml)"; done
+
+verify: $(RUN_READY) ## read all of results/SIM again and compare it with its journal
+	@$(BIN)/fastlstm verify 'results/$(SIM)'
+
+test: lint $(ORACLE_READY) ## lint, types, then all tests
+	@$(BIN)/python -m pytest
+
+lint: $(DEV_READY) ## ruff and mypy
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m mypy
+
+$(PIP_READY):
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "$(PYTHON) is not Python 3.11 or later; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@echo 'making the environment in .venv'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear .venv
+	@$(PIP) install -q 'pip>=25.1'  # the first with --group
+	@touch $@
+
+$(RUN_READY): pyproject.toml $(PIP_READY)
+	@echo 'installing fastlstm and what it runs on'
+	@$(PIP) install -q -e .
+	@touch $@
+
+$(DEV_READY): pyproject.toml $(RUN_READY)
+	@echo 'installing what lint and the tests need'
+	@$(PIP) install -q --group test --group lint
+	@touch $@
+
+# JAX has no wheel for some machines. Then there is no stamp, so the next run tries again, and the tests go on
+# without it; tests/conftest.py says so in their last lines.
+$(ORACLE_READY): $(DEV_READY)
+	@echo 'installing JAX, the oracle of the gradients'
+	@if $(PIP) install -q --group oracle; then touch $@; else echo 'JAX could not be installed' >&2; fi
