@@ -1,0 +1,608 @@
+"""The two oracles, naive.py and exact.py, proved right: against each other, against differences that know no
+calculus, and against closed forms. The figures of docs/derivation.md are asserted here as well.
+
+Nothing in this file imports fastlstm.
+"""
+
+from typing import Any, NamedTuple
+
+import exact
+import naive
+import numpy as np
+import pytest
+from mpmath import mp
+from numpy.typing import DTypeLike
+
+Array = naive.Array
+
+MODES: tuple[naive.Mode, ...] = ("full", "cec", "local")
+DTYPES = (np.float32, np.float64, np.longdouble)
+
+
+def named(**values: float) -> Array:
+    """(1, 14) float64 parameters, 0 where not named."""
+    return np.array([[values.get(name, 0.0) for name in naive.NAMES]])
+
+
+class Example(NamedTuple):
+    params: Array
+    x: Array
+    dy: Array
+    h0: Array
+    C0: Array
+
+
+def example(seed: int, steps: int, dtype: DTypeLike = np.float64) -> Example:
+    """One draw, all of it N(0, 1) and exactly representable in float32."""
+    normal = np.random.default_rng(seed).standard_normal
+    shapes = ((1, 14), (1, steps), (1, steps), 1, 1)
+    return Example(*(normal(shape).astype(np.float32).astype(dtype) for shape in shapes))
+
+
+def flat(gradients: Any) -> list[Any]:
+    """All 14 + T + 2 gradients of the first draw as one list."""
+    if isinstance(gradients, naive.Gradients):
+        return [*gradients.params[0], *gradients.x[0], gradients.h0[0], gradients.C0[0]]
+    return [*gradients.params, *gradients.x, gradients.h0, gradients.C0]
+
+
+def worst_error(values: Any, reference: Any) -> float:
+    """Largest difference, relative to the largest component of the reference."""
+    with mp.workdps(120):
+        differences = [abs(exact.number(value) - true) for value, true in zip(values, reference, strict=True)]
+        return float(max(differences) / max(abs(true) for true in reference))
+
+
+def worst_relative_error(values: Any, reference: Any) -> float:
+    """Largest error of a component relative to that component; a true 0 must be 0."""
+    with mp.workdps(120):
+        pairs = list(zip(map(exact.number, values), map(exact.number, reference), strict=True))
+        assert all(value == 0 for value, true in pairs if true == 0)
+        return float(max(abs(value - true) / abs(true) for value, true in pairs if true != 0))
+
+
+# The elementary functions
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_slopes_keep_their_relative_accuracy_until_they_underflow(dtype: DTypeLike) -> None:
+    furthest = -float(np.log(np.finfo(dtype).smallest_normal)) / 2.1
+    z = np.concatenate([np.geomspace(1e-3, furthest, 150), [0.0, 17.0, 37.0]]).astype(dtype)
+    z = np.concatenate([z, -z])
+    with mp.workdps(60):
+        s = [1 / (1 + mp.exp(-exact.number(value))) for value in z]
+        s_slope = [mp.exp(-exact.number(value)) / (1 + mp.exp(-exact.number(value))) ** 2 for value in z]
+        t_slope = [mp.sech(exact.number(value)) ** 2 for value in z]
+    few_ulp = 6 * float(np.finfo(dtype).eps)
+    assert worst_relative_error(naive.sigmoid(z), s) < few_ulp
+    assert worst_relative_error(naive.sigmoid_slope(z), s_slope) < few_ulp
+    assert worst_relative_error(naive.tanh_slope(z), t_slope) < few_ulp
+
+
+def test_slope_written_as_a_product_is_lost_where_the_slope_is_not() -> None:
+    z = np.array([40.0])
+    s = naive.sigmoid(z)
+    assert s * (1 - s) == 0
+    assert naive.sigmoid_slope(z) == pytest.approx(4.248354255291589e-18, rel=1e-14)
+
+
+# exact.py against functions that know no calculus
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_exact_gradients_equal_central_differences(mode: naive.Mode, steps: int) -> None:
+    params, x, dy, h0, C0 = (values.squeeze(0).tolist() for values in example(1, steps))
+    gradients = exact.gradients(params, x, dy, h0, C0, mode)
+    assert worst_error(flat(gradients), flat(exact.central_differences(params, x, dy, h0, C0, mode))) < 1e-28
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_exact_gradients_equal_complex_steps(mode: naive.Mode, steps: int) -> None:
+    params, x, dy, h0, C0 = (values.squeeze(0).tolist() for values in example(2, steps))
+    gradients = exact.gradients(params, x, dy, h0, C0, mode)
+    assert worst_error(flat(gradients), flat(exact.complex_step(params, x, dy, h0, C0, mode))) < 1e-46
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "biases",
+    [
+        {"b_f": 700.0, "b_i": -700.0, "b_o": 300.0, "b_c": 40.0},
+        {"b_f": -1e6, "b_i": 1e6, "b_o": -3e5, "b_c": -1e6},
+        {"b_f": 7.0, "b_i": -1e6, "b_o": -7.2, "b_y": 5000.0},
+    ],
+)
+def test_exact_gradients_of_saturated_gates_are_exact_in_every_component(
+    mode: naive.Mode, biases: dict[str, float]
+) -> None:
+    params, x, dy, h0, C0 = (values.squeeze(0).tolist() for values in example(3, 4))
+    for name, value in biases.items():
+        params[naive.NAMES.index(name)] = value
+    gradients = exact.gradients(params, x, dy, h0, C0, mode)
+    reference = exact.complex_step(params, x, dy, h0, C0, mode)
+    assert worst_relative_error(flat(gradients), flat(reference)) < 1e-40
+    assert min(map(exact.log10_abs, gradients.params)) < -300
+
+
+# naive.py against exact.py
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("steps", [1, 2, 33])
+def test_twin_equals_exact(dtype: DTypeLike, mode: naive.Mode, steps: int) -> None:
+    params, x, dy, h0, C0 = example(4, steps, dtype)
+    twin = naive.gradients(params, x, dy, h0, C0, mode)
+    trace = naive.forward(params, x, h0, C0)
+    reference = exact.gradients(params[0], x[0], dy[0], h0[0], C0[0], mode)
+    reference_trace = exact.forward(params[0], x[0], h0[0], C0[0])
+    rounding = 50 * float(np.finfo(dtype).eps)
+    for name in ("f", "i", "o", "g", "C", "h", "y"):
+        column = getattr(trace, name)
+        assert column.dtype == dtype
+        assert column.shape == (1, steps)
+        assert worst_error(column[0], getattr(reference_trace, name)) < rounding
+    assert all(column.dtype == dtype for column in twin)
+    assert worst_error(flat(twin), flat(reference)) < rounding
+    assert worst_error(twin.dh[0], reference.dh) < rounding
+    assert worst_error(twin.dC[0], reference.dC) < rounding
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_twin_with_saturated_gates_equals_exact_in_every_component(mode: naive.Mode) -> None:
+    params, x, dy, h0, C0 = example(5, 5)
+    for name, value in {"b_f": 120.0, "b_i": -90.0, "b_o": 60.0, "b_c": 25.0, "b_y": -200.0}.items():
+        params[0, naive.NAMES.index(name)] = value
+    twin = flat(naive.gradients(params, x, dy, h0, C0, mode))
+    reference = flat(exact.gradients(params[0], x[0], dy[0], h0[0], C0[0], mode))
+    # z = 200 is known to half an ulp of 200, and exp(-z) turns that absolute error into a relative one.
+    assert worst_relative_error(twin, reference) < 200 * 10 * float(np.finfo(np.float64).eps)
+
+
+def test_twin_treats_draws_independently() -> None:
+    draws = [example(seed, 9) for seed in range(5)]
+    p, x, dy, h0, C0 = (np.concatenate(values) for values in zip(*draws, strict=True))
+    together = naive.gradients(p, x, dy, h0, C0)
+    for row, draw in enumerate(draws):
+        alone = naive.gradients(draw.params, draw.x, draw.dy, draw.h0, draw.C0)
+        for column, values in zip(together, alone, strict=True):
+            np.testing.assert_allclose(column[row], values[0], rtol=1e-13)
+
+
+def test_unknown_mode_and_loss_are_refused() -> None:
+    params, x, dy, *_ = example(6, 3)
+    with pytest.raises(ValueError, match=r"'cec'.*'bptt'"):
+        naive.gradients(params, x, dy, mode="bptt")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"'bce'.*'l1'"):
+        naive.loss_and_dy("l1", x, 0.0, x)  # type: ignore[arg-type]
+
+
+# What the adjoints and the modes mean
+
+
+def test_adjoints_of_step_t_split_into_this_step_and_the_gradient_of_the_steps_after_it() -> None:
+    """J8: dh_t = W_y delta_t + what the suffix gives h_t; dC_t = kappa_t dh_t + what it gives C_t."""
+    params, x, dy, h0, C0 = example(7, 12)
+    trace, whole = naive.forward(params, x, h0, C0), naive.gradients(params, x, dy, h0, C0)
+    W_y = params[0, naive.NAMES.index("W_y")]
+    for t in range(1, 12):
+        now = t - 1
+        suffix = naive.gradients(params, x[:, t:], dy[:, t:], trace.h[:, now], trace.C[:, now])
+        delta = dy[0, now] * naive.sigmoid_slope(trace.z_y[0, now])
+        kappa = trace.o[0, now] * naive.tanh_slope(trace.C[0, now])
+        assert whole.dh[0, t] == pytest.approx(W_y * delta + suffix.h0[0], rel=1e-11)
+        assert whole.dC[0, t] == pytest.approx(kappa * whole.dh[0, t] + suffix.C0[0], rel=1e-11)
+
+
+def test_modes_agree_on_the_parameters_at_one_step() -> None:
+    params, x, dy, h0, C0 = example(8, 1)
+    full, cec, local = (naive.gradients(params, x, dy, h0, C0, mode) for mode in MODES)
+    np.testing.assert_array_equal(full.params, cec.params)
+    np.testing.assert_array_equal(full.params, local.params)
+    np.testing.assert_array_equal(full.C0, cec.C0)
+    assert full.h0 != 0
+    assert cec.h0 == local.h0 == local.C0 == 0
+
+
+def test_full_equals_cec_without_recurrent_weights() -> None:
+    params, x, dy, h0, C0 = example(9, 15)
+    for name in ("W_hf", "W_hi", "W_ho", "W_hc"):
+        params[0, naive.NAMES.index(name)] = 0
+    full, cec, local = (naive.gradients(params, x, dy, h0, C0, mode) for mode in MODES)
+    np.testing.assert_array_equal(full.params, cec.params)
+    assert np.abs(full.params - local.params).max() > 1e-5
+
+
+# The state Jacobian
+
+
+def test_jacobian_equals_central_differences() -> None:
+    params, x, _, h0, C0 = example(10, 1, np.longdouble)
+    step = np.longdouble(2.0**-14)
+    columns = []
+    for dC, dh in ((step, 0), (0, step)):
+        ahead, behind = (naive.forward(params, x, h0 + s * dh, C0 + s * dC) for s in (1, -1))
+        columns.append([(ahead.C - behind.C) / (2 * step), (ahead.h - behind.h) / (2 * step)])
+    differences = np.array(columns).reshape(2, 2).T
+    np.testing.assert_allclose(naive.jacobians(params, x, h0, C0)[0, 0], differences, rtol=1e-6, atol=1e-9)
+
+
+def test_determinant_of_the_jacobian_is_f_times_b() -> None:
+    params, x, _, h0, C0 = example(11, 40)
+    trace = naive.forward(params, x, h0, C0)
+    b = np.tanh(trace.C) * naive.sigmoid_slope(trace.z_o) * params[0, naive.NAMES.index("W_ho")]
+    determinant = np.linalg.det(naive.jacobians(params, x, h0, C0))
+    np.testing.assert_allclose(determinant, trace.f * b, rtol=1e-9, atol=1e-16)
+
+
+def test_product_of_the_jacobians_equals_the_adjoint() -> None:
+    """With a loss on y_T alone, (dC_0, dh_0) = (0, W_y delta_T) J_T ... J_1."""
+    params, x, _, h0, C0 = example(12, 25, np.longdouble)
+    dy = np.zeros_like(x)
+    dy[0, -1] = 1
+    product = np.eye(2, dtype=np.longdouble)
+    for J in naive.jacobians(params, x, h0, C0)[0]:
+        product = J @ product
+    trace, gradients = naive.forward(params, x, h0, C0), naive.gradients(params, x, dy, h0, C0)
+    W_y_delta = params[0, naive.NAMES.index("W_y")] * naive.sigmoid_slope(trace.z_y[0, -1])
+    np.testing.assert_allclose(
+        W_y_delta * product[1],
+        [gradients.C0[0], gradients.h0[0]],
+        rtol=2e4 * float(np.finfo(np.longdouble).eps),
+    )
+
+
+def test_bounds_on_the_parts_of_the_jacobian_bound_the_product() -> None:
+    """P3: |J_T ... J_1| <= M^T, and rho(M) < 1 exactly where b < 1 and (1 - f)(1 - b) > kappa a."""
+    random = np.random.default_rng(13)
+    for _ in range(300):
+        f, b, kappa, a = random.uniform(0, [1, 1.5, 1, 0.5])
+        M = np.array([[f, a], [kappa * f, kappa * a + b]])
+        contracts = b < 1 and (1 - f) * (1 - b) > kappa * a
+        assert (np.abs(np.linalg.eigvals(M)).max() < 1) == contracts
+        product, bound = np.eye(2), np.eye(2)
+        for _ in range(20):
+            f_t, b_t, kappa_t, a_t = (f, b, kappa, a) * random.uniform([0, -1, 0, -1], 1)
+            product = np.array([[f_t, a_t], [kappa_t * f_t, kappa_t * a_t + b_t]]) @ product
+            bound = M @ bound
+        assert np.all(np.abs(product) <= bound * (1 + 1e-12))
+
+
+# Closed forms
+
+
+def test_without_W_hf_W_hi_W_hc_the_jacobian_product_has_its_closed_form() -> None:
+    """dC_T/dC_0 = prod f; dh_T/dh_0 = prod b; dh_T/dC_0 = sum_k (prod_{j>k} b_j) kappa_k prod_{j<=k} f_j."""
+    params, x, _, h0, C0 = example(14, 18)
+    params[0, [naive.NAMES.index(name) for name in ("W_hf", "W_hi", "W_hc")]] = 0
+    params[0, naive.NAMES.index("W_ho")] = 6
+    trace = naive.forward(params, x, h0, C0)
+    f, o, C = trace.f[0], trace.o[0], trace.C[0]
+    b = np.tanh(C) * naive.sigmoid_slope(trace.z_o[0]) * 6
+    kappa = o * naive.tanh_slope(C)
+    product = np.eye(2)
+    for T, J in enumerate(naive.jacobians(params, x, h0, C0)[0], start=1):
+        product = J @ product
+        h_by_C = sum(b[k + 1 : T].prod() * kappa[k] * f[: k + 1].prod() for k in range(T))
+        expected = [[f[:T].prod(), 0], [h_by_C, b[:T].prod()]]
+        np.testing.assert_allclose(product, expected, rtol=1e-12)
+
+
+def test_forget_gates_of_a_uniform_gate_unit_survive_one_time_in_T_plus_one() -> None:
+    """b_f = logit of a uniform u makes every f_t = u, and E[u^T] = 1 / (T + 1); checked by midpoints of u."""
+    draws, steps = 4000, 20
+    u = (np.arange(draws) + 0.5) / draws
+    params = np.zeros((draws, 14))
+    params[:, naive.NAMES.index("b_f")] = np.log(u / (1 - u))
+    forget = naive.forward(params, np.zeros((draws, steps))).f.prod(axis=1)
+    assert forget.mean() == pytest.approx(1 / (steps + 1), rel=1e-5)
+
+
+def test_chrono_biases_at_zero_weights_make_forget_and_memory_gate_add_to_one() -> None:
+    trace = naive.forward(named(b_f=np.log(37.5), b_i=-np.log(37.5), b_c=0.3), np.zeros((1, 5)))
+    np.testing.assert_allclose(trace.f + trace.i, 1, rtol=1e-15)
+
+
+def test_growth_beyond_every_float_is_exact_at_the_unstable_fixed_point_zero() -> None:
+    """With h_0 = C_0 = W_xc = b_c = 0 the state stays exactly 0 in any arithmetic, a_t = i W_hc, kappa = o.
+
+    So the orbit cannot be lost to rounding however fast it grows, and the gradient is a plain product.
+    """
+    steps = 600
+    params = named(W_hf=1, W_xf=1, W_hi=2, W_xi=1, W_ho=3, W_xo=-1, W_hc=40, W_y=1)
+    x = np.sin(np.arange(1.0, steps + 1))
+    gradients = exact.gradients(params[0], x, [0] * (steps - 1) + [1])
+    log10_h0 = np.log10(0.25)  # W_y s'(0)
+    trace = naive.forward(params, x[None])
+    assert not trace.C.any()
+    assert not trace.h.any()
+    product = np.array([0.0, 1.0])
+    for t in reversed(range(steps)):
+        f, i, o = trace.f[0, t], trace.i[0, t], trace.o[0, t]
+        product = product @ np.array([[f, 40 * i], [o * f, o * 40 * i]])
+        log10_h0 += np.log10(np.abs(product).max())
+        product /= np.abs(product).max()
+    log10_h0 += np.log10(abs(product[1]))
+    assert exact.log10_abs(gradients.h0) == pytest.approx(log10_h0, rel=1e-13)
+    assert exact.log10_abs(gradients.h0) == pytest.approx(582.099, abs=0.001)
+    assert exact.log10_norm(gradients.params) == pytest.approx(580.663, abs=0.001)
+
+
+def test_log10_helpers_reach_beyond_floats_and_know_zero() -> None:
+    assert exact.log10_abs(-(mp.mpf(10) ** -70000)) == -70000
+    huge = [mp.mpf(10) ** 5000 * 3, mp.mpf(10) ** 5000 * 4]
+    assert exact.log10_norm(huge) == pytest.approx(5000 + np.log10(5))
+    assert exact.log10_abs(mp.zero) == exact.log10_norm([mp.zero] * 14) == -np.inf
+
+
+# The counterexample: forget gate open, memory gate shut, and the gradient explodes
+
+
+def counterexample(**changes: float) -> Array:
+    values: dict[str, float] = {"W_hf": 0.5, "W_hi": 0.5, "W_hc": 0.5, "W_ho": 20, "W_xo": 1}
+    return named(**values | {"b_f": 7, "b_i": -7, "b_c": 1.4722, "b_o": -7.2} | changes)
+
+
+def recorded_inputs(params: Array, steps: int) -> Array:
+    """x_t = sin(t) / 2 - W_ho h_{t-1} - b_o from h_0 = 0.36, C_0 = 0.9: they hold z^o at sin(t) / 2.
+
+    The orbit is unstable, so a replay finds it again only in the arithmetic that recorded it.
+    """
+    h, C = np.array([0.36]), np.array([0.9])
+    x = np.empty((1, steps))
+    for t in range(steps):
+        x[:, t] = np.sin(t) / 2 - params[0, 6] * h - params[0, 8]
+        trace = naive.forward(params, x[:, t : t + 1], h, C)
+        h, C = trace.h[:, 0], trace.C[:, 0]
+    return x
+
+
+def growth_of_h(params: Array, x: Array) -> Array:
+    """|dh_t / dh_0| for t = 1..T from h_0 = 0.36, C_0 = 0.9."""
+    state = np.array([0.0, 1.0])
+    growth = []
+    for J in naive.jacobians(params, x, 0.36, 0.9)[0]:
+        state = J @ state
+        growth.append(abs(state[1]))
+    return np.array(growth)
+
+
+def test_counterexample_explodes_with_saturated_forget_and_memory_gates() -> None:
+    params = counterexample()
+    x = recorded_inputs(params, 60)
+    trace = naive.forward(params, x, 0.36, 0.9)
+    assert trace.f.min() > 0.9992
+    assert trace.i.max() < 0.001142
+    growth = growth_of_h(params, x)[[9, 19, 39, 59]]
+    np.testing.assert_allclose(growth, [2.62888e5, 7.04118e10, 5.09657e21, 4.12514e32], rtol=1e-5)
+
+
+def test_counterexample_found_by_backpropagation_too() -> None:
+    params = counterexample(W_y=1)
+    x = recorded_inputs(params, 60)
+    dy = np.zeros_like(x)
+    dy[0, -1] = 4.0
+    full, local = (naive.gradients(params, x, dy, 0.36, 0.9, mode) for mode in ("full", "local"))
+    slope = naive.sigmoid_slope(naive.forward(params, x, 0.36, 0.9).z_y[0, -1])
+    assert abs(full.h0[0]) / (4 * slope) == pytest.approx(4.12514e32, rel=1e-5)
+    assert np.linalg.norm(full.params) > 1e31
+    assert np.linalg.norm(local.params) < 1.2
+
+
+def test_counterexample_with_W_ho_below_four_does_not_explode() -> None:
+    params = counterexample(W_ho=3.9)
+    growth = growth_of_h(params, recorded_inputs(params, 60))
+    assert growth[9] == pytest.approx(0.02307, rel=1e-3)
+    assert growth[9:].max() < 0.03
+
+
+def test_what_is_left_below_four_is_the_cell_path() -> None:
+    """The path h -> o -> h is gone after 60 steps; the cell holds what it got at the start."""
+    through_o_alone = counterexample(W_ho=3.9, W_hf=0, W_hi=0, W_hc=0)
+    assert growth_of_h(through_o_alone, recorded_inputs(through_o_alone, 60))[-1] < 1e-10
+    params = counterexample(W_ho=3.9)
+    assert 0.001 < growth_of_h(params, recorded_inputs(params, 1000))[-1] < 0.003
+
+
+def test_exact_arithmetic_confirms_the_counterexample_and_shows_that_rounded_inputs_lose_it() -> None:
+    params = counterexample(W_y=1)[0].tolist()
+    steps, digits = 60, 90
+
+    def growth(x: list[Any]) -> Any:
+        slope = exact.forward(params, x, h0, C0, digits=digits).slope_y[-1]
+        dy = [0] * (steps - 1) + [1]
+        return abs(exact.gradients(params, x, dy, h0, C0, digits=digits).h0) / slope
+
+    with mp.workdps(digits):
+        h0, C0 = mp.mpf(0.36), mp.mpf(0.9)
+        h, C, x = h0, C0, []
+        for t in range(steps):
+            x.append(mp.sin(t) / 2 - 20 * h - mp.mpf(-7.2))
+            trace = exact.forward(params, x[-1:], h, C, digits=digits)
+            h, C = trace.h[0], trace.C[0]
+        assert float(growth(x)) == pytest.approx(4.12514e32, rel=1e-5)
+        rounded = [mp.mpf(float(x_t)) for x_t in x]
+        assert float(growth(rounded)) < 1e20
+        orbits = (exact.forward(params, inputs, h0, C0, digits=digits).h for inputs in (x, rounded))
+        assert max(abs(kept - lost) for kept, lost in list(zip(*orbits, strict=True))[:40]) > 0.1
+
+
+# With inputs that do not know the state an explosion is rare, and its mean is bounded
+
+
+def test_h_T_is_monotone_in_h_0_and_the_mean_slope_is_below_one_half() -> None:
+    """W_hf = W_hi = W_hc = 0, h_0 ~ U(-1, 1): mean = |h_T(1) - h_T(-1)| / 2 < |tanh C_T| / 2 < 1/2."""
+    random = np.random.default_rng(15)
+    points, steps = 20001, 6
+    h0 = np.linspace(-1, 1, points)
+    for _ in range(20):
+        params = random.normal(0, 2, (1, 14))
+        params[0, [naive.NAMES.index(name) for name in ("W_hf", "W_hi", "W_hc")]] = 0
+        params[0, naive.NAMES.index("W_ho")] = random.choice([-30, -8, 8, 30])
+        x = random.normal(size=(1, steps))
+        many_params, many_x = np.repeat(params, points, axis=0), np.repeat(x, points, axis=0)
+        trace = naive.forward(many_params, many_x, h0)
+        slope = naive.jacobians(many_params, many_x, h0)[:, :, 1, 1].prod(axis=1)
+        assert np.all(slope >= 0) or np.all(slope <= 0)
+        mean = abs(trace.h[-1, -1] - trace.h[0, -1]) / 2
+        assert mean < abs(np.tanh(trace.C[0, -1])) / 2
+        assert np.trapezoid(np.abs(slope), h0) / 2 == pytest.approx(mean, rel=1e-3, abs=1e-12)
+
+
+def through_the_output_gate() -> Array:
+    return counterexample(W_hf=0, W_hi=0, W_hc=0)
+
+
+def slopes_over_h0(steps: int, h0: Array) -> Array:
+    """|dh_T/dh_0| along the recorded inputs, from other h_0 than the one they were recorded for."""
+    params = through_the_output_gate()
+    x = recorded_inputs(params, steps)
+    J = naive.jacobians(np.repeat(params, len(h0), axis=0), np.repeat(x, len(h0), axis=0), h0, 0.9)
+    slopes: Array = np.abs(J[:, :, 1, 1].prod(axis=1))
+    return slopes
+
+
+def test_sample_mean_of_a_heavy_tail_misses_the_mean() -> None:
+    params, steps = through_the_output_gate(), 20
+    ends = naive.forward(
+        np.repeat(params, 2, axis=0), np.repeat(recorded_inputs(params, steps), 2, axis=0), [-1, 1], 0.9
+    ).h[:, -1]
+    assert abs(ends[1] - ends[0]) / 2 == pytest.approx(0.3569, abs=1e-4)
+    sample = slopes_over_h0(steps, np.random.default_rng(16).uniform(-1, 1, 100_000))
+    assert sample.mean() < 1e-10
+
+
+def test_tail_over_h_0_is_of_order_one_over_K_and_below_the_bound() -> None:
+    """The worst T for each K, by quadrature in log |h_0 - 0.36|, because samples do not find the tail."""
+    distance = np.geomspace(1e-12, 0.6, 3000)
+    h0 = np.concatenate([0.36 - distance[::-1], 0.36 + distance])
+    weight = np.gradient(h0) / 2
+    tails = np.zeros(3)
+    K = np.array([1e1, 1e3, 1e5])
+    for steps in range(1, 15):
+        tails = np.maximum(tails, weight @ (slopes_over_h0(steps, h0)[:, None] > K))
+    assert np.all(tails * K < 0.16)
+    assert np.all(tails * K > 0.13)
+
+
+# What the source solution's gradients cost
+
+
+def random_problems(draws: int = 20_000, steps: int = 20) -> tuple[Array, Array, Array]:
+    """params, x, dy: parameters and inputs N(0, 1), targets U(0, 1), squared error at every step."""
+    random = np.random.default_rng(17)
+    params, x = random.normal(size=(draws, 14)), random.normal(size=(draws, steps))
+    trace = naive.forward(params, x)
+    return params, x, naive.loss_and_dy("mse", trace.y, random.uniform(size=x.shape), trace.z_y).dy
+
+
+def cost(wrong: Array, right: Array) -> tuple[float, float, float]:
+    """Relative error of the 14-vector (median, 95%) and the share of draws with the wrong sign of dW_hi."""
+    error = np.linalg.norm(wrong - right, axis=1) / np.linalg.norm(right, axis=1)
+    W_hi = naive.NAMES.index("W_hi")
+    wrong_sign = np.sign(wrong[:, W_hi]) != np.sign(right[:, W_hi])
+    return float(np.median(error)), float(np.quantile(error, 0.95)), float(wrong_sign.mean())
+
+
+def gradients_with_f_t_for_f_next(params: Array, x: Array, dy: Array) -> Array:
+    """The 14 gradients with the source's slip dC_t = dh_t kappa_t + f_t dC_{t+1}, and no other."""
+    p, trace = naive.Parameters(*params.T), naive.forward(params, x)
+    total = np.zeros_like(params)
+    zero = np.zeros(len(x))
+    dh_next = dC_next = zero
+    for t in reversed(range(x.shape[1])):
+        now = naive.Trace(*(column[:, t] for column in trace))
+        h_before, C_before = (trace.h[:, t - 1], trace.C[:, t - 1]) if t else (zero, zero)
+        delta = dy[:, t] * naive.sigmoid_slope(now.z_y)
+        dh = p.W_y * delta + dh_next
+        dC = dh * now.o * naive.tanh_slope(now.C) + now.f * dC_next
+        dz_f = dC * C_before * naive.sigmoid_slope(now.z_f)
+        dz_i = dC * now.g * naive.sigmoid_slope(now.z_i)
+        dz_o = dh * np.tanh(now.C) * naive.sigmoid_slope(now.z_o)
+        dz_c = dC * now.i * naive.tanh_slope(now.z_c)
+        terms = [term for dz in (dz_f, dz_i, dz_o, dz_c) for term in (dz * h_before, dz * x[:, t], dz)]
+        total += np.stack([*terms, delta * now.h, delta], axis=1)
+        dh_next = p.W_hf * dz_f + p.W_hi * dz_i + p.W_ho * dz_o + p.W_hc * dz_c
+        dC_next = dC
+    return total
+
+
+def test_truncated_gradients_cost_what_the_derivation_says() -> None:
+    problem = random_problems()
+    right = naive.gradients(*problem).params
+    within = [0.001, 0.02, 0.005]  # four standard errors of the three figures, and a little more
+    cec = cost(naive.gradients(*problem, mode="cec").params, right)
+    assert np.all(np.abs(np.subtract(cec, [0.0177, 0.219, 0.0253])) < within), cec
+    local = cost(naive.gradients(*problem, mode="local").params, right)
+    assert np.all(np.abs(np.subtract(local, [0.0504, 0.382, 0.0930])) < [0.0025, 0.022, 0.008]), local
+    gates = slice(0, 12)
+    medians: dict[naive.Mode, float] = {"cec": 0.128, "local": 0.378}
+    for mode, median in medians.items():
+        wrong = naive.gradients(*problem, mode=mode).params
+        assert cost(wrong[:, gates], right[:, gates])[0] == pytest.approx(median, abs=0.006)
+
+
+def test_f_t_for_f_next_costs_what_the_derivation_says() -> None:
+    problem = random_problems()
+    slip = cost(gradients_with_f_t_for_f_next(*problem), naive.gradients(*problem).params)
+    assert np.all(np.abs(np.subtract(slip, [0.0127, 0.141, 0.0443])) < [0.001, 0.02, 0.006]), slip
+
+
+def test_local_gradient_is_bounded_for_every_gate_value() -> None:
+    """|dz^i_t| <= |W_y dy_t| / 16 in mode local, so its bound explains nothing about f -> 1 and i -> 0."""
+    random = np.random.default_rng(18)
+    params = random.uniform(-8, 8, (5000, 14))
+    x, dy = random.normal(size=(2, 5000, 1))
+    C0 = random.normal(0, 3, 5000)
+    W_y, b_i = naive.NAMES.index("W_y"), naive.NAMES.index("b_i")
+    dz_i = naive.gradients(params, x, dy, 0.0, C0, "local").params[:, b_i]
+    ratio = np.abs(dz_i) / np.abs(params[:, W_y] * dy[:, 0])
+    assert ratio.max() <= 1 / 16
+
+
+# Losses
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"), [("sum", 0.0), ("last", 0.0), ("mse", 0.3), ("mse", 1.0), ("bce", 0.3)]
+)
+@pytest.mark.parametrize("silent_steps", [0, 2, 5])
+def test_loss_gradients_equal_central_differences(
+    kind: naive.LossKind, target: float, silent_steps: int
+) -> None:
+    z_y = np.random.default_rng(19).normal(0, 2, (1, 5)).astype(np.longdouble)
+    loss = naive.loss_and_dy(kind, naive.sigmoid(z_y), target, z_y, silent_steps=silent_steps)
+    np.testing.assert_allclose(loss.delta, loss.dy * naive.sigmoid_slope(z_y), rtol=1e-15)
+    step = 2.0**-14
+    for t in range(5):
+        ahead, behind = z_y.copy(), z_y.copy()
+        ahead[0, t] += step
+        behind[0, t] -= step
+        values = [
+            naive.loss_and_dy(kind, naive.sigmoid(z), target, z, silent_steps=silent_steps).value[0]
+            for z in (ahead, behind)
+        ]
+        assert (values[0] - values[1]) / (2 * step) == pytest.approx(loss.delta[0, t], rel=1e-6, abs=1e-12)
+        assert (loss.delta[0, t] == 0) == (t < silent_steps or (kind == "last" and t < 4))
+
+
+def test_cross_entropy_keeps_its_gradient_where_the_slope_of_y_has_underflowed() -> None:
+    z_y = np.array([[800.0, -800.0, 40.0]])
+    target = np.array([[0.0, 1.0, 1.0]])
+    loss = naive.loss_and_dy("bce", naive.sigmoid(z_y), target, z_y)
+    np.testing.assert_allclose(loss.delta, [[1.0, -1.0, -4.248354255291589e-18]], rtol=1e-14)
+    assert loss.value[0] == 1600
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gradients_from_delta_equal_gradients_from_dy(mode: naive.Mode) -> None:
+    params, x, _, h0, C0 = example(20, 8)
+    trace = naive.forward(params, x, h0, C0)
+    loss = naive.loss_and_dy("bce", trace.y, 0.3, trace.z_y)
+    by_dy = flat(naive.gradients(params, x, loss.dy, h0, C0, mode))
+    by_delta = flat(naive.gradients(params, x, None, h0, C0, mode, delta=loss.delta))
+    by_exact = flat(exact.gradients(params[0], x[0], None, h0[0], C0[0], mode, delta=loss.delta[0]))
+    assert worst_error(by_dy, by_delta) < 1e-14
+    assert worst_error(by_delta, by_exact) < 1e-14
