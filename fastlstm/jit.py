@@ -1,0 +1,36 @@
+"""The one place that sets how Numba compiles.
+
+No fastmath: LLVM may neither reorder nor contract, so a result is what the source says, bit for bit,
+on every CPU. The error model is NumPy's (1/0 is inf), so that no branch guards a division.
+
+`inline` marks the pieces a kernel is written in; `kernel` marks what Python calls: compiled once, kept
+on disk, and run without the interpreter's lock.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numba
+
+_SOURCES = (
+    "names", "measures", "jit", "simd", "elementary", "scale", "random", "inputs",
+    "lstm", "bptt", "columns", "kernel", "arrays",
+)  # fmt: skip
+
+inline = numba.njit(error_model="numpy", forceinline=True)
+
+
+def kernel(signature):
+    """Compile a function, now, for one signature: arrays of any layout convert to it, none recompiles."""
+    return numba.njit(signature, error_model="numpy", nogil=True, cache=True)
+
+
+def source_digest() -> str:
+    """A hash of all sources that a kernel is compiled from.
+
+    Numba keys its cache on the file of the kernel alone; a kernel that closes over this digest is also
+    compiled anew when one of the functions it calls has changed.
+    """
+    folder = Path(__file__).parent
+    text = b"".join((folder / f"{name}.py").read_bytes() for name in _SOURCES)
+    return hashlib.sha256(text).hexdigest()
