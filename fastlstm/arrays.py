@@ -1,0 +1,128 @@
+"""Kernels over arrays that the caller holds: the trace of the forward pass, and gradients for given dy.
+
+Arrays are (draws, ...) with any strides. A register takes consecutive draws; the last register of an
+array repeats its last draw in the lanes that are left over, and does not write them.
+"""
+
+from functools import cache
+
+import numpy as np
+from numba import types, typeof, void
+from numba.np.numpy_support import from_dtype
+
+from fastlstm.bptt import CEC, FULL, GIVEN, LOCAL
+from fastlstm.columns import READOUT, scale_rows, store_gradients
+from fastlstm.jit import inline, kernel, source_digest
+from fastlstm.kernel import CHUNK, allocate_scratch, lanes, load_parameters, run_draws
+from fastlstm.lstm import State, output, step
+from fastlstm.scale import times_power_of_two
+from fastlstm.simd import load, store
+
+MODES = {"full": FULL, "cec": CEC, "local": LOCAL}
+
+
+def _array_types(dtype):
+    """The types of a given and of a filled array of two axes, of any strides."""
+    scalar = from_dtype(np.dtype(dtype))
+    return types.Array(scalar, 2, "A", readonly=True), types.Array(scalar, 2, "A")
+
+
+@inline
+def gather(rows, array, start, width):
+    """Row k of `rows` becomes array[start : start + width, k]."""
+    last = len(array) - 1
+    for lane in range(width):
+        draw = min(start + lane, last)
+        for k in range(array.shape[1]):
+            rows[k, lane] = array[draw, k]
+
+
+@inline
+def scatter(rows, array, start, width):
+    """The inverse of `gather`."""
+    for lane in range(min(width, len(array) - start)):
+        for k in range(array.shape[1]):
+            array[start + lane, k] = rows[k, lane]
+
+
+@inline
+def gather_draws(scratch, params, state, x, start, width):
+    """The parameters, (h_0, C_0) and inputs of the draws start .. start + width - 1."""
+    gather(scratch.values, params, start, width)
+    gather(scratch.values[14:], state, start, width)
+    gather(scratch.x, x, start, width)
+
+
+@cache
+def build_gradients(dtype, mode):
+    """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T)."""
+    WIDTH = lanes(dtype)
+    CHUNK_STEPS = CHUNK[dtype]
+    MODE = MODES[mode]
+    SOURCE = source_digest()
+    given, filled = _array_types(dtype)
+    memory = typeof(allocate_scratch(dtype, 1))
+
+    @kernel(void(given, given, given, given, memory, filled, filled, filled))
+    def gradients(params, state, x, dy, scratch, out_params, out_state, out_x):
+        SOURCE  # part of the key of the compiled kernel
+        steps = x.shape[1]
+        for start in range(0, len(x), WIDTH):
+            gather_draws(scratch, params, state, x, start, WIDTH)
+            gather(scratch.target, dy, start, WIDTH)
+            p, ahead, back = run_draws(
+                scratch, steps, GIVEN, 0, 0.1, CHUNK_STEPS, MODE, False, scratch.x, start
+            )
+            if MODE == FULL:
+                total, scale, carry = back.full.total, back.full.total_scale, back.full.carry
+                last_scale = back.full.scale
+            else:
+                scale = back.full.scale & 0
+                last_scale = scale
+                if MODE == CEC:
+                    total, carry = back.cec.total, back.cec.carry
+                else:
+                    total, carry = back.local.total, back.local.carry
+            store_gradients(scratch.full, total, ahead.readout)
+            scale_rows(scratch.full, 0, READOUT, scale)
+            store(scratch.values, (14,), times_power_of_two(carry.dh, last_scale))
+            store(scratch.values, (15,), times_power_of_two(carry.dC, last_scale))
+            scatter(scratch.full, out_params, start, WIDTH)
+            scatter(scratch.values[14:], out_state, start, WIDTH)
+            scatter(scratch.dx, out_x, start, WIDTH)
+
+    return gradients
+
+
+@cache
+def build_trace(dtype):
+    """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T)."""
+    WIDTH = lanes(dtype)
+    SOURCE = source_digest()
+    given, _ = _array_types(dtype)
+    memory = typeof(allocate_scratch(dtype, 1))
+    filled = types.Array(from_dtype(np.dtype(dtype)), 3, "A")
+
+    @kernel(void(given, given, given, memory, filled))
+    def trace(params, state, x, scratch, out):
+        SOURCE  # part of the key of the compiled kernel
+        for start in range(0, len(x), WIDTH):
+            gather_draws(scratch, params, state, x, start, WIDTH)
+            p = load_parameters(scratch.values)
+            now = State(C=load(scratch.values, (15,)), h=load(scratch.values, (14,)))
+            for t in range(x.shape[1]):
+                s = step(p, now, load(scratch.x, (t,)))
+                now = State(s.C, s.h)
+                z_y, y = output(p, s.h)
+                store(scratch.values, (0,), s.f.value)
+                store(scratch.values, (1,), s.i.value)
+                store(scratch.values, (2,), s.o.value)
+                store(scratch.values, (3,), s.g.value)
+                store(scratch.values, (4,), s.C)
+                store(scratch.values, (5,), s.h)
+                store(scratch.values, (6,), y.value)
+                for k in range(7):
+                    for lane in range(min(WIDTH, len(x) - start)):
+                        out[k, start + lane, t] = scratch.values[k, lane]
+
+    return trace

@@ -1,0 +1,247 @@
+"""Loops over draws: each register of draws is drawn or loaded, run forward and backward, and written.
+
+`build_*` make a kernel for one choice of options; what is not chosen is not compiled. A kernel runs
+without the interpreter's lock and uses only the scratch memory it is given, so threads run side by side.
+
+Long sequences are cut into segments: the forward pass keeps only the state at each segment's start, and a
+segment's record is made again, to the same bits, when the backward pass gets there.
+"""
+
+from collections import namedtuple
+from functools import cache
+
+import numpy as np
+from numba import float32, float64, int64, typeof, uint32, uint64, void
+
+from fastlstm import measures
+from fastlstm.bptt import (
+    BCE,
+    LAST,
+    MSE,
+    NO_INPUTS,
+    RECORD_ROWS,
+    SUM,
+    backward,
+    forward,
+    start_backward,
+    start_forward,
+)
+from fastlstm.columns import (
+    ALL,
+    READOUT,
+    carousel_columns,
+    gate_columns,
+    norm_columns,
+    store_gradients,
+    truncation_columns,
+)
+from fastlstm.inputs import (
+    fill_ar1,
+    fill_constant,
+    fill_normal,
+    fill_sine,
+    fill_targets,
+    fill_uniform,
+    fill_walk,
+    fill_window,
+)
+from fastlstm.jit import inline, kernel, source_digest
+from fastlstm.lstm import Parameters, State
+from fastlstm.random import CONSTANT, VALUES, Draws, distributions, draw_values
+from fastlstm.scale import times_power_of_two
+from fastlstm.simd import LANES, lane_numbers, load, store, store_column
+
+LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE}
+
+Scratch = namedtuple("Scratch", "values x target dx record states full truncated gap")
+# What a point asks for: the numbers of its input process, the phases of its sine, a series of float64, the
+# law of its targets, the steps its targets lag behind the input, and the saturation threshold
+Setting = namedtuple("Setting", "numbers phases series targets delay saturation")
+# Arrays (columns, draws): the 16 drawn values, and one array for each group of measures
+Columns = namedtuple("Columns", ("values", *measures.GROUPS))
+
+SEGMENT = 16384  # steps; bounds the record of a register to 16 MiB
+
+# Steps of the backward pass between two scalings: few enough that ordinary weights stay in range.
+CHUNK = {"float32": 8, "float64": 16}
+
+
+def lanes(dtype: np.dtype) -> int:
+    """How many draws of this type share a register."""
+    return LANES[float32 if np.dtype(dtype) == np.float32 else float64]
+
+
+def _aligned(shape, dtype):
+    """Rows that begin on cache lines; without that, loads and stores were 15% slower."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def allocate_scratch(dtype, steps, *, inputs=False):
+    """Working memory for one thread: values (16), x, target and dx (steps), record and segment states."""
+    width = lanes(dtype)
+    segments = -(-steps // SEGMENT)
+    return Scratch(
+        values=_aligned((VALUES, width), dtype),
+        x=_aligned((steps, width), dtype),
+        target=_aligned((steps, width), dtype),
+        dx=_aligned((steps if inputs else 0, width), dtype),
+        record=_aligned((min(steps, SEGMENT), RECORD_ROWS, width), dtype),
+        states=_aligned((segments, 2, width), dtype),
+        full=_aligned((ALL, width), dtype),
+        truncated=_aligned((ALL, width), dtype),
+        gap=_aligned((ALL, width), dtype),
+    )
+
+
+@inline
+def load_parameters(values):
+    """The parameters from rows 0..13 of scratch."""
+    return Parameters(
+        load(values, (0,)), load(values, (1,)), load(values, (2,)),
+        load(values, (3,)), load(values, (4,)), load(values, (5,)),
+        load(values, (6,)), load(values, (7,)), load(values, (8,)),
+        load(values, (9,)), load(values, (10,)), load(values, (11,)),
+        load(values, (12,)), load(values, (13,)),
+    )  # fmt: skip
+
+
+@inline
+def run_draws(scratch, steps, loss, first_loss, saturation, chunk, mode, keep_lags, lag_columns, column):
+    """Both passes over all segments for the register of draws whose values and inputs are in scratch."""
+    p = load_parameters(scratch.values)
+    state = State(C=load(scratch.values, (15,)), h=load(scratch.values, (14,)))
+    ahead = start_forward(state)
+    segments = len(scratch.states)
+    for segment in range(segments):
+        store(scratch.states, (segment, 0), ahead.state.C)
+        store(scratch.states, (segment, 1), ahead.state.h)
+        first = segment * SEGMENT
+        last = min(steps, first + SEGMENT)
+        ahead = forward(
+            p, ahead, scratch.x, scratch.target, scratch.record, first, last, loss, first_loss, saturation
+        )
+    back = start_backward(state.C)
+    for segment in range(segments - 1, -1, -1):
+        first = segment * SEGMENT
+        last = min(steps, first + SEGMENT)
+        if segment < segments - 1:
+            again = State(C=load(scratch.states, (segment, 0)), h=load(scratch.states, (segment, 1)))
+            forward(
+                p, start_forward(again), scratch.x, scratch.target, scratch.record,
+                first, last, loss, first_loss, saturation,
+            )  # fmt: skip
+        back = backward(
+            p, back, scratch.x, scratch.record, first, last, steps, chunk,
+            mode, scratch.dx, keep_lags, lag_columns, column,
+        )  # fmt: skip
+    return p, ahead, back
+
+
+
+# --- simulation ----------------------------------------------------------------------------------
+
+
+def allocate_columns(stored, draws, groups, steps):
+    """Memory for the columns of `draws` draws; a group that is not asked for has none, but for gates and norms."""
+    always = ("gates", "norms")
+    sizes = {g: len(measures.group(g, steps)) if g in (*groups, *always) else 0 for g in measures.GROUPS}
+    return Columns(
+        values=np.empty((VALUES, draws), stored),
+        **{g: np.full((size, draws), np.nan, stored) for g, size in sizes.items()},
+    )
+
+
+def setting(numbers=(), *, phase=(CONSTANT, 0.0), series=(0.0,), target=(CONSTANT, 0.0), delay=0, saturation=0.1):
+    """A Setting; `numbers` are those of the input process, up to three."""
+    a, b, c = (*map(float, numbers), 0.0, 0.0, 0.0)[:3]
+    return Setting(
+        (a, b, c),
+        distributions([phase]),
+        np.asarray(series, np.float64),
+        distributions([target]),
+        delay,
+        float(saturation),
+    )
+
+
+def _simulation_signature(dtype, stored):
+    samples = (
+        distributions([(CONSTANT, 0.0)] * VALUES),
+        setting(),
+        allocate_scratch(dtype, 1),
+        allocate_columns(stored, 1, (), 1),
+    )
+    return void(uint64, uint32, int64, int64, int64, *map(typeof, samples))
+
+
+@cache
+def build_simulation(dtype, stored, process, loss, target, groups):
+    """The kernel that makes draws and fills columns.
+
+    dtype, stored: the type computed in and the type of the columns; process: normal, uniform, constant, sine,
+    ar1, walk or file; loss: sum, last, mse or bce; target: none, law or delay; groups: measure groups.
+    """
+    WIDTH = lanes(dtype)
+    CHUNK_STEPS = CHUNK[dtype]
+    PROCESS = process
+    LOSS = LOSSES[loss]
+    TARGET = target
+    GRADS, TRUNCATION, LAGS = ("grads" in groups, "truncation" in groups, "lags" in groups)
+    CAROUSEL = "carousel" in groups
+    SOURCE = source_digest()
+
+    @kernel(_simulation_signature(dtype, stored))
+    def simulate(seed, stream, first_draw, count, steps, law, setting, scratch, columns):
+        SOURCE  # part of the key of the compiled kernel
+        lane = lane_numbers(uint64, WIDTH)
+        a, b, c = setting.numbers
+        for start in range(0, count, WIDTH):
+            draws = Draws(seed, stream, lane + uint64(first_draw + start))
+            draw_values(scratch.values, law, draws)
+            if PROCESS == "normal":
+                fill_normal(scratch.x, steps, a, b, draws)
+            if PROCESS == "uniform":
+                fill_uniform(scratch.x, steps, a, b, draws)
+            if PROCESS == "constant":
+                fill_constant(scratch.x, steps, a)
+            if PROCESS == "sine":
+                fill_sine(scratch.x, steps, a, b, setting.phases, draws)
+            if PROCESS == "ar1":
+                fill_ar1(scratch.x, steps, a, b, c, draws)
+            if PROCESS == "walk":
+                fill_walk(scratch.x, steps, a, b, draws)
+            if PROCESS == "file":
+                fill_window(scratch.x, steps, setting.series, draws)
+            if TARGET == "law":
+                fill_targets(scratch.target, steps, setting.targets, draws)
+            if TARGET == "delay":
+                for t in range(setting.delay, steps):
+                    store(scratch.target, (t,), load(scratch.x, (t - setting.delay,)))
+            p, ahead, back = run_draws(
+                scratch, steps, LOSS, setting.delay, setting.saturation, CHUNK_STEPS, NO_INPUTS,
+                LAGS, columns.lags, start,
+            )  # fmt: skip
+            for row in range(VALUES):
+                store(columns.values, (row, start), load(scratch.values, (row,)))
+            store_column(columns.gates, start, gate_columns(ahead.shares, ahead.means, steps))
+            store_gradients(scratch.full, back.full.total, ahead.readout)
+            store_column(columns.norms, start, norm_columns(scratch.full, back.full, ahead.readout))
+            if GRADS:
+                for row in range(READOUT):
+                    gradient = times_power_of_two(load(scratch.full, (row,)), back.full.total_scale)
+                    store(columns.grads, (row, start), gradient)
+                for row in range(READOUT, ALL):
+                    store(columns.grads, (row, start), load(scratch.full, (row,)))
+            if CAROUSEL:
+                store_column(columns.carousel, start, carousel_columns(ahead.forget, steps))
+            if TRUNCATION:
+                store_column(
+                    columns.truncation,
+                    start,
+                    truncation_columns(scratch.full, scratch.truncated, scratch.gap, back, ahead.readout),
+                )
+
+    return simulate

@@ -1,0 +1,108 @@
+"""The univariate LSTM: one step, its partial derivatives, its adjoint and its tangent, side by side.
+
+Everything is a register of lanes (one draw in each lane), so a line here is the equation itself.
+The formula numbers are those of docs/derivation.md.
+"""
+
+from collections import namedtuple
+
+from fastlstm.elementary import gates, sigmoid, tanh
+from fastlstm.jit import inline
+from fastlstm.names import PARAMETERS
+from fastlstm.simd import fma
+
+Parameters = namedtuple("Parameters", PARAMETERS)
+State = namedtuple("State", "C h")
+# f, i, o, g and tau = tanh C are Activations: value, slope, and larger = max(s, 1 - s)
+Step = namedtuple("Step", "z_f f i o g C tau h")
+# The partial derivatives of C_t and h_t: C_C = dC_t/dC_{t-1}, C_f = dC_t/dz^f_t, h_o = dh_t/dz^o_t, ...
+Partials = namedtuple("Partials", "C_C C_f C_i C_c h_C h_o")
+# dz_f is dL/dz^f_t, and so on
+Adjoint = namedtuple("Adjoint", "dh dC dz_f dz_i dz_o dz_c")
+# What reaches step t through step t+1, of dh_t and of dC_t
+Carry = namedtuple("Carry", "dh dC")
+# The gradients of the twelve parameters of the gates
+GateGradients = namedtuple("GateGradients", PARAMETERS[:12])
+Jacobian = namedtuple("Jacobian", "CC Ch hC hh")
+
+
+@inline
+def step(p, before, x):
+    """C_t and h_t from C_{t-1}, h_{t-1} and x_t."""
+    z_f = fma(p.W_hf, before.h, fma(p.W_xf, x, p.b_f))
+    z_i = fma(p.W_hi, before.h, fma(p.W_xi, x, p.b_i))
+    z_o = fma(p.W_ho, before.h, fma(p.W_xo, x, p.b_o))
+    z_c = fma(p.W_hc, before.h, fma(p.W_xc, x, p.b_c))
+    f, i, o, g = gates(z_f, z_i, z_o, z_c)
+    C = fma(f.value, before.C, i.value * g.value)
+    tau = tanh(C)
+    h = o.value * tau.value
+    return Step(z_f, f, i, o, g, C, tau, h)
+
+
+@inline
+def partials(before, now):
+    """How C_t and h_t answer to C_{t-1} and to the four pre-activations."""
+    return Partials(
+        C_C=now.f.value,
+        C_f=before.C * now.f.slope,
+        C_i=now.g.value * now.i.slope,
+        C_c=now.i.value * now.g.slope,
+        h_C=now.o.value * now.tau.slope,
+        h_o=now.tau.value * now.o.slope,
+    )
+
+
+@inline
+def adjoint(W_y, d, delta, carry):
+    """dL/d(h_t, C_t, z_t) from delta_t and from what step t+1 hands back."""
+    dh = fma(W_y, delta, carry.dh)
+    dC = fma(dh, d.h_C, carry.dC)
+    return Adjoint(dh, dC, dz_f=dC * d.C_f, dz_i=dC * d.C_i, dz_o=dh * d.h_o, dz_c=dC * d.C_c)
+
+
+@inline
+def carry_back(p, d, a):
+    """What step t hands back to step t-1; at t = 1 these are dh_0 and dC_0."""
+    dh = fma(p.W_hf, a.dz_f, fma(p.W_hi, a.dz_i, fma(p.W_ho, a.dz_o, p.W_hc * a.dz_c)))
+    return Carry(dh, d.C_C * a.dC)
+
+
+@inline
+def add_gradients(total, a, x, h_before):
+    """The sums over t of dz^k_t h_{t-1}, dz^k_t x_t and dz^k_t."""
+    return GateGradients(
+        W_hf=fma(a.dz_f, h_before, total.W_hf),
+        W_xf=fma(a.dz_f, x, total.W_xf),
+        b_f=total.b_f + a.dz_f,
+        W_hi=fma(a.dz_i, h_before, total.W_hi),
+        W_xi=fma(a.dz_i, x, total.W_xi),
+        b_i=total.b_i + a.dz_i,
+        W_ho=fma(a.dz_o, h_before, total.W_ho),
+        W_xo=fma(a.dz_o, x, total.W_xo),
+        b_o=total.b_o + a.dz_o,
+        W_hc=fma(a.dz_c, h_before, total.W_hc),
+        W_xc=fma(a.dz_c, x, total.W_xc),
+        b_c=total.b_c + a.dz_c,
+    )
+
+
+@inline
+def input_gradient(p, a):
+    """dL/dx_t."""
+    return fma(p.W_xf, a.dz_f, fma(p.W_xi, a.dz_i, fma(p.W_xo, a.dz_o, p.W_xc * a.dz_c)))
+
+
+@inline
+def output(p, h):
+    """z^y_t and y_t = s(z^y_t) with its slope."""
+    z_y = fma(p.W_y, h, p.b_y)
+    return z_y, sigmoid(z_y)
+
+
+@inline
+def tangent(p, d):
+    """The Jacobian of (C_t, h_t) in (C_{t-1}, h_{t-1}), and its output-gate path b_t."""
+    a = fma(d.C_f, p.W_hf, fma(d.C_i, p.W_hi, d.C_c * p.W_hc))
+    b = d.h_o * p.W_ho
+    return Jacobian(CC=d.C_C, Ch=a, hC=d.h_C * d.C_C, hh=fma(d.h_C, a, b)), b

@@ -1,0 +1,35 @@
+"""How many threads there are, and work shared among them in a fixed order."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def available_threads() -> int:
+    """The processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(
+    work: Callable[[Task], Result], tasks: Iterable[Task], *, threads: int, ahead: int = 2
+) -> Iterator[Result]:
+    """Results of `work` in the order of `tasks`, at most `threads + ahead` of them begun and not yet taken."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="fastlstm") as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(work, task))
+                if len(waiting) >= threads + ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

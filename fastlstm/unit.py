@@ -1,0 +1,175 @@
+"""The unit on arrays: the trace of the forward pass, and the gradients for a given dy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastlstm.arrays import build_gradients, build_trace
+from fastlstm.kernel import allocate_scratch, lanes
+from fastlstm.names import PARAMETERS
+from fastlstm.threads import available_threads, in_order
+
+Array = NDArray[Any]
+Mode = Literal["full", "cec", "local"]
+Params = ArrayLike | Mapping[str, ArrayLike]
+
+_STEPS_A_TASK = 1_000_000  # draws x steps handed to a thread at once
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The forward pass: gates f, i, o, candidate g, cell C, hidden state h, output y, each (draws, steps)."""
+
+    f: Array
+    i: Array
+    o: Array
+    g: Array
+    C: Array
+    h: Array
+    y: Array
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """dL/d(params) (draws, 14) in the order of PARAMETERS, dL/dx (draws, steps), dL/dh_0 and dL/dC_0 (draws,)."""
+
+    params: Array
+    x: Array
+    h0: Array
+    C0: Array
+
+    def __getitem__(self, name: str) -> Array:
+        """The gradient of one parameter by its name, (draws,)."""
+        return self.params[:, PARAMETERS.index(name)]
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    params: Array  # (draws, 14)
+    state: Array  # (draws, 2): h_0, C_0
+    x: Array  # (draws, steps)
+    dtype: str
+
+    def slices(self) -> tuple[list[slice], int]:
+        """Whole registers of draws for the threads, and how many threads are worth starting."""
+        draws, steps = self.x.shape
+        width = lanes(np.dtype(self.dtype))
+        size = max(1, _STEPS_A_TASK // (steps * width)) * width
+        tasks = [slice(start, min(start + size, draws)) for start in range(0, draws, size)]
+        return tasks, min(available_threads(), len(tasks))
+
+
+def _parameter_array(params: Params) -> Array:
+    if not isinstance(params, Mapping):
+        array = np.asarray(params)
+        if array.ndim not in (1, 2) or array.shape[-1] != len(PARAMETERS):
+            raise ValueError(f"params has shape {array.shape}; it must be (draws, 14) or (14,), in the order of PARAMETERS")
+        return np.atleast_2d(array)
+    unknown = [name for name in params if name not in PARAMETERS]
+    missing = [name for name in PARAMETERS if name not in params]
+    if unknown or missing:
+        raise ValueError(f"params lacks {missing} and has unknown {unknown}; the names are {' '.join(PARAMETERS)}")
+    columns = [np.atleast_1d(np.asarray(params[name])) for name in PARAMETERS]
+    try:
+        return np.stack(np.broadcast_arrays(*columns), axis=-1)
+    except ValueError as error:
+        shapes = {name: column.shape for name, column in zip(PARAMETERS, columns, strict=True)}
+        raise ValueError(f"the parameters' shapes do not fit together: {shapes}") from error
+
+
+def _sequence_array(name: str, values: ArrayLike) -> Array:
+    array = np.asarray(values)
+    if array.ndim not in (1, 2) or array.shape[-1] == 0:
+        raise ValueError(f"{name} has shape {array.shape}; it must be (draws, steps) or (steps,), with steps > 0")
+    return np.atleast_2d(array)
+
+
+def _inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> _Inputs:
+    params, x = _parameter_array(params), _sequence_array("x", x)
+    single = params.dtype == np.float32 and x.dtype == np.float32
+    dtype = "float32" if single else "float64"
+    try:
+        (draws,) = np.broadcast_shapes(params.shape[:1], x.shape[:1], np.shape(h0), np.shape(C0))
+    except ValueError as error:
+        raise ValueError(
+            f"draws do not agree: params has shape {params.shape}, x {x.shape}, "
+            f"h0 {np.shape(h0)}, C0 {np.shape(C0)}; the first axis must be one number or 1"
+        ) from error
+    state = np.empty((draws, 2), dtype)
+    state[:, 0] = h0
+    state[:, 1] = C0
+    return _Inputs(
+        np.broadcast_to(params.astype(dtype, copy=False), (draws, 14)),
+        state,
+        np.broadcast_to(x.astype(dtype, copy=False), (draws, x.shape[1])),
+        dtype,
+    )
+
+
+def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike = 0.0) -> Trace:
+    """Run the unit forward.
+
+    params: (draws, 14) or (14,) in the order of PARAMETERS, or a mapping of the 14 names to numbers or (draws,).
+    x: (draws, steps) or (steps,). h0, C0: numbers or (draws,). Any strides; nothing is copied unless the
+    type changes. If params and x are float32 so is the result, otherwise everything is float64.
+
+    Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, F1 to F7.
+    """
+    given = _inputs(params, x, h0, C0)
+    kernel = build_trace(given.dtype)
+    out = np.empty((7, *given.x.shape), given.dtype)
+
+    def work(part: slice) -> None:
+        scratch = allocate_scratch(given.dtype, given.x.shape[1], inputs=True)
+        kernel(given.params[part], given.state[part], given.x[part], scratch, out[:, part])
+
+    tasks, threads = given.slices()
+    for _ in in_order(work, tasks, threads=threads):
+        pass
+    return Trace(*out)
+
+
+def gradients(
+    params: Params,
+    x: ArrayLike,
+    dy: ArrayLike,
+    *,
+    h0: ArrayLike = 0.0,
+    C0: ArrayLike = 0.0,
+    mode: Mode = "full",
+) -> Gradients:
+    """Gradients of a loss L by backpropagation through time, given dy_t = dL/dy_t.
+
+    params, x, h0 and C0 as in `forward`; dy has the shape of x, or (steps,).
+    mode: "full"; "cec", the truncation of 1997 that keeps only the cell path; "local", which drops
+    everything that comes through step t+1.
+
+    A gradient beyond the range of the type is inf, or 0; for its logarithm see `simulate`.
+    Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, B1 to B12.
+    """
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")
+    given = _inputs(params, x, h0, C0)
+    dy = _sequence_array("dy", dy)
+    if dy.shape[1] != given.x.shape[1] or dy.shape[0] not in (1, len(given.x)):
+        raise ValueError(f"dy has shape {np.shape(dy)}; it must fit the shape of x, {given.x.shape}")
+    dy = np.broadcast_to(dy.astype(given.dtype, copy=False), given.x.shape)
+    kernel = build_gradients(given.dtype, mode)
+    out_params = np.empty((len(given.x), 14), given.dtype)
+    out_state = np.empty((len(given.x), 2), given.dtype)
+    out_x = np.empty(given.x.shape, given.dtype)
+
+    def work(part: slice) -> None:
+        scratch = allocate_scratch(given.dtype, given.x.shape[1], inputs=True)
+        kernel(
+            given.params[part], given.state[part], given.x[part], dy[part],
+            scratch, out_params[part], out_state[part], out_x[part],
+        )  # fmt: skip
+
+    tasks, threads = given.slices()
+    for _ in in_order(work, tasks, threads=threads):
+        pass
+    return Gradients(out_params, out_x, out_state[:, 0], out_state[:, 1])
