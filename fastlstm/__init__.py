@@ -1,0 +1,23 @@
+"""Batch gradient simulator of the univariate LSTM."""
+
+from importlib.metadata import version
+
+from fastlstm.names import PARAMETERS
+from fastlstm.run import Run, read, run, simulate
+from fastlstm.spec import SpecError, load
+from fastlstm.unit import Gradients, Trace, forward, gradients
+
+__version__ = version("fastlstm")
+__all__ = [
+    "PARAMETERS",
+    "Gradients",
+    "Run",
+    "SpecError",
+    "Trace",
+    "forward",
+    "gradients",
+    "load",
+    "read",
+    "run",
+    "simulate",
+]

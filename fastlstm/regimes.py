@@ -1,0 +1,261 @@
+"""Shares to regimes, and the mergeable counts behind the regime table.
+
+A draw's regime is the class of its three gates (left, mid or right each): 27 regimes. For every regime and
+measure the values are counted in bins, so that tables of any number of draws are small, add up over
+parts, and give quantiles. Bins are found by integer arithmetic on the floats' bits, so they are the same
+on every CPU: `resolution` wide near zero, and twice as wide each time |value| doubles beyond 256 of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fastlstm.measures import ADJOINTS, GATES, Measure
+
+CLASSES = ("left", "mid", "right")
+REGIMES = len(CLASSES) ** len(GATES)
+FLAGS = ("exploded", "vanished")
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+_LINEAR = 256  # bins of equal width on each side of zero
+_SHIFT = 23 - 8  # keeps the exponent and the first eight bits of a float32's mantissa
+_LAST = 120 * _LINEAR  # the bin of infinity, on either side
+_Z95 = 1.959963984540054
+
+_Cells = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+COUNTS_SCHEMA = pa.schema(
+    [
+        ("regime", pa.int8()),
+        ("measure", pa.dictionary(pa.int16(), pa.string())),
+        ("bin", pa.int32()),
+        ("count", pa.int64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+    ]
+)
+
+
+def classify(left: NDArray, right: NDArray, majority: float) -> NDArray[np.int8]:
+    """0, 1, 2 for left, mid, right: saturated to one side at more than the share `majority` of the steps."""
+    return (1 - (left > majority).astype(np.int8)) + (right > majority)
+
+
+def regime_number(classes: Sequence[NDArray[np.int8]]) -> NDArray[np.uint8]:
+    """One number 0..26 for the classes of f, i and o."""
+    f, i, o = classes
+    return ((f * 3 + i) * 3 + o).astype(np.uint8)
+
+
+def flags(columns: Mapping[str, NDArray], *, exploded: float, vanished: float) -> dict[str, NDArray[np.bool_]]:
+    """Whether the state adjoints passed `exploded` on their way back, and arrived below `vanished`."""
+    dh0, dC0, dh_max, dC_max = (columns[measure.name] for measure in ADJOINTS)
+    return {
+        "exploded": np.maximum(dh_max, dC_max) > np.log10(exploded),
+        "vanished": np.maximum(dh0, dC0) < np.log10(vanished),
+    }
+
+
+def bin_of(values: NDArray, resolution: float) -> NDArray[np.int64]:
+    """The bin of each value; NaN is not allowed. Negative values have negative bins, -1 next to 0."""
+    size = np.abs(values).astype(np.float32) * np.float32(1 / resolution) + np.float32(_LINEAR)
+    bins = (size.view(np.int32) >> _SHIFT) - (np.float32(_LINEAR).view(np.int32) >> _SHIFT)
+    bins = np.where(np.isinf(size), np.int32(_LAST), bins)
+    return np.where(values < 0, -1 - bins, bins).astype(np.int64)
+
+
+def bin_edges(bins: NDArray[np.int64], resolution: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The lower and upper edge of each bin."""
+    outward = np.where(bins < 0, -1 - bins, bins)
+    octave, place = np.divmod(outward, _LINEAR)
+    inner = ((_LINEAR + place) * 2.0**octave - _LINEAR) * resolution
+    outer = inner + 2.0**octave * resolution
+    inner, outer = (np.where(outward >= _LAST, np.inf, edge) for edge in (inner, outer))
+    return np.where(bins < 0, -outer, inner), np.where(bins < 0, -inner, outer)
+
+
+class _Histogram:
+    """Counts and extremes of one measure in all regimes."""
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.counts = np.zeros((REGIMES, 0), np.int64)  # of the bins first, first + 1, ...
+        self.infinite = np.zeros((REGIMES, 2), np.int64)  # of the bins of -inf and of +inf
+        self.low = np.full(REGIMES, np.inf)
+        self.high = np.full(REGIMES, -np.inf)
+
+    def add(self, regime: NDArray[np.uint8], values: NDArray, bins: NDArray[np.int64]) -> None:
+        """Count values, sorted by regime."""
+        present, starts = np.unique(regime, return_index=True)
+        self.low[present] = np.minimum(self.low[present], np.minimum.reduceat(values, starts))
+        self.high[present] = np.maximum(self.high[present], np.maximum.reduceat(values, starts))
+        for side, place in enumerate((-1 - _LAST, _LAST)):
+            out = bins == place
+            if out.any():
+                self.infinite[:, side] += np.bincount(regime[out], minlength=REGIMES)
+                regime, bins = regime[~out], bins[~out]
+        if len(bins):
+            first = int(bins.min())
+            width = int(bins.max()) - first + 1
+            cells = regime.astype(np.int64) * width + (bins - first)
+            self._merge(first, np.bincount(cells, minlength=REGIMES * width).reshape(REGIMES, width))
+
+    def _merge(self, first: int, counts: NDArray[np.int64]) -> None:
+        if not self.counts.size:
+            self.first, self.counts = first, counts
+            return
+        width = self.counts.shape[1]
+        begin = min(first, self.first)
+        end = max(first + counts.shape[1], self.first + width)
+        if end - begin > width:
+            wider = np.zeros((REGIMES, end - begin), np.int64)
+            wider[:, self.first - begin : self.first - begin + width] = self.counts
+            self.first, self.counts = begin, wider
+        self.counts[:, first - begin : first - begin + counts.shape[1]] += counts
+
+    def cells(self) -> _Cells:
+        """Regime, bin and count of all that is not 0, in that order."""
+        regime, place = np.nonzero(self.counts)
+        far, side = np.nonzero(self.infinite)
+        regimes = np.concatenate([regime, far])
+        bins = np.concatenate([place + self.first, np.where(side == 0, -1 - _LAST, _LAST)])
+        counts = np.concatenate([self.counts[regime, place], self.infinite[far, side]])
+        order = np.lexsort((bins, regimes))
+        return regimes[order], bins[order], counts[order]
+
+    def merge(self, regime: NDArray, bins: NDArray, counts: NDArray, low: NDArray, high: NDArray) -> None:
+        """Add the cells of another histogram."""
+        np.minimum.at(self.low, regime, low)
+        np.maximum.at(self.high, regime, high)
+        for side, place in enumerate((-1 - _LAST, _LAST)):
+            np.add.at(self.infinite[:, side], regime[bins == place], counts[bins == place])
+        finite = np.abs(bins) < _LAST
+        if finite.any():
+            regime, bins = regime[finite], bins[finite]
+            first = int(bins.min())
+            dense = np.zeros((REGIMES, int(bins.max()) - first + 1), np.int64)
+            np.add.at(dense, (regime, bins - first), counts[finite])
+            self._merge(first, dense)
+
+
+class Counts:
+    """Histograms of all measures, and of the flags, by regime; counts of disjoint draws add up."""
+
+    def __init__(self, measures: Iterable[Measure]) -> None:
+        self.resolutions = {m.name: m.resolution for m in measures if m.resolution is not None}
+        self._histograms = {name: _Histogram() for name in (*FLAGS, *self.resolutions)}
+
+    def add(
+        self, regime: NDArray[np.uint8], columns: Mapping[str, NDArray], marks: Mapping[str, NDArray[np.bool_]]
+    ) -> None:
+        """Count draws, given each one's regime number, measures and flags."""
+        order = np.argsort(regime, kind="stable")
+        regime = regime[order]
+        for name in FLAGS:
+            marked = marks[name][order]
+            self._histograms[name].add(regime, marked.astype(np.float64), marked.astype(np.int64))
+        for name, resolution in self.resolutions.items():
+            known, values = regime, columns[name][order]
+            missing = np.isnan(values)
+            if missing.any():
+                known, values = regime[~missing], values[~missing]
+            if len(values):
+                self._histograms[name].add(known, values, bin_of(values, resolution))
+
+    def merge_table(self, table: pa.Table) -> None:
+        """Add the counts of a table made by `to_table`."""
+        measure = table["measure"].combine_chunks()
+        names = measure.dictionary.to_pylist()
+        of = measure.indices.to_numpy()
+        columns = [table[name].to_numpy() for name in ("regime", "bin", "count", "low", "high")]
+        for number, name in enumerate(names):
+            mine = of == number
+            self._histograms[name].merge(*(column[mine] for column in columns))
+
+    def to_table(self) -> pa.Table:
+        """One row for each regime, measure and bin that is not empty."""
+        names = list(self._histograms)
+        pieces = []
+        for number, name in enumerate(names):
+            histogram = self._histograms[name]
+            regime, bins, counts = histogram.cells()
+            measure = np.full(len(regime), number)
+            pieces.append((measure, regime, bins, counts, histogram.low[regime], histogram.high[regime]))
+        measure, regime, bins, counts, low, high = (np.concatenate(column) for column in zip(*pieces, strict=True))
+        coded = pa.DictionaryArray.from_arrays(measure.astype(np.int16), names)
+        return pa.Table.from_arrays(
+            [regime.astype(np.int8), coded, bins.astype(np.int32), counts, low, high], schema=COUNTS_SCHEMA
+        )
+
+    def regime_rows(self) -> list[dict[str, object]]:
+        """One mapping for each regime that has draws: its classes, counts, shares, intervals and quantiles."""
+        cells = {name: histogram.cells() for name, histogram in self._histograms.items()}
+        regimes, _, counts = cells["exploded"]
+        draws = np.zeros(REGIMES, np.int64)
+        np.add.at(draws, regimes, counts)
+        total = int(draws.sum())
+        return [self._regime_row(int(number), int(draws[number]), total, cells) for number in np.flatnonzero(draws)]
+
+    def _regime_row(self, number: int, draws: int, total: int, cells: Mapping[str, _Cells]) -> dict[str, object]:
+        f, rest = divmod(number, 9)
+        row: dict[str, object] = {
+            f"regime_{gate}": CLASSES[place] for gate, place in zip(GATES, (f, *divmod(rest, 3)), strict=True)
+        }
+        row |= {"draws": draws, "share": draws / total}
+        for name in FLAGS:
+            regimes, bins, counts = cells[name]
+            marked = int(counts[(regimes == number) & (bins == 1)].sum())
+            low, high = wilson(marked, draws)
+            row |= {name: marked, f"{name}_low": low, f"{name}_high": high}
+        for name, resolution in self.resolutions.items():
+            histogram = self._histograms[name]
+            regimes, bins, counts = cells[name]
+            mine = regimes == number
+            found = quantiles(bins[mine], counts[mine], resolution, histogram.low[number], histogram.high[number])
+            row |= {f"{name}_min": found[0], f"{name}_max": found[-1]}
+            row |= {f"{name}_q{round(100 * q):02d}": value for q, value in zip(QUANTILES, found[1:-1], strict=True)}
+        return row
+
+
+def wilson(count: int, total: int) -> tuple[float, float]:
+    """The 95% interval of Wilson (1927) for a share."""
+    share = count / total
+    square = _Z95 * _Z95 / total
+    middle = (share + square / 2) / (1 + square)
+    half = _Z95 / (1 + square) * (share * (1 - share) / total + square / (4 * total)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def quantiles(
+    bins: NDArray[np.int64], counts: NDArray[np.int64], resolution: float, low: float, high: float
+) -> list[float]:
+    """The smallest value, QUANTILES, and the largest, from counts in ascending bins; NaN where there are none.
+
+    Within a bin the values are taken as spread evenly.
+    """
+    if not len(bins):
+        return [float("nan")] * (len(QUANTILES) + 2)
+    lower, upper = bin_edges(bins, resolution)
+    lower, upper = np.clip(lower, low, high), np.clip(upper, low, high)
+    below = np.concatenate([[0], np.cumsum(counts)])
+    found = []
+    for q in QUANTILES:
+        rank = q * below[-1]
+        place = min(int(np.searchsorted(below, rank, side="right")) - 1, len(bins) - 1)
+        way = (rank - below[place]) / counts[place]
+        span = upper[place] - lower[place]
+        found.append(float(lower[place] + way * span if span > 0 else lower[place]))
+    return [float(low), *found, float(high)]
+
+
+def regime_table(counts: Mapping[int, Counts]) -> pd.DataFrame:
+    """The regime table of some points: one row for each point and regime that has draws."""
+    rows = [{"point": point} | row for point, of_point in counts.items() for row in of_point.regime_rows()]
+    table = pd.DataFrame(rows)
+    for gate in GATES:
+        name = f"regime_{gate}"
+        table[name] = pd.Categorical(table[name], CLASSES, ordered=True)
+    return table

@@ -1,0 +1,100 @@
+"""Run a spec into a directory, or in memory; read what a run left."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fastlstm import store
+from fastlstm.provenance import provenance
+from fastlstm.random import STREAM_VERSION
+from fastlstm.spec import Spec, load
+from fastlstm.store import RunDirectory
+from fastlstm.sweep import Progress, in_memory, part_size, sweep
+from fastlstm.threads import available_threads
+
+SpecSource = Spec | str | os.PathLike[str] | Mapping[str, Any]
+
+
+class Run:
+    """A run directory to read from."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    def spec(self) -> Spec:
+        """The spec as run."""
+        return load(self.path / "_spec.toml")
+
+    def draws(self, columns: list[str] | None = None, filters: list[Any] | None = None) -> pd.DataFrame:
+        """The rows, by point and draw; `columns` and `filters` as in pandas.read_parquet."""
+        return store.read_rows(self.path, columns=columns, filters=filters)
+
+    def regimes(self) -> pd.DataFrame:
+        """One row for each point and regime, of all draws, rows kept or not."""
+        return store.read_table(self.path, "regimes")
+
+    def points(self) -> pd.DataFrame:
+        """One row for each point: its values on the axes, T and draws."""
+        return store.read_table(self.path, "points")
+
+    def histograms(self) -> pd.DataFrame:
+        """The counts behind the regime table: point, regime, measure, bin, count, low, high."""
+        return store.read_table(self.path, "histograms")
+
+    def status(self) -> store.Status:
+        """How much of the run is committed."""
+        return store.status(self.path)
+
+
+def as_spec(source: SpecSource, overrides: Iterable[str] = ()) -> Spec:
+    """A spec from whatever a caller has: a Spec, a path, or a mapping."""
+    return source if isinstance(source, Spec) else load(source, overrides)
+
+
+def read(path: str | os.PathLike[str]) -> Run:
+    """The run in a directory. Raises NotARun if there is none."""
+    store.read_spec(path)
+    return Run(path)
+
+
+def run(
+    spec: SpecSource,
+    out: str | os.PathLike[str],
+    *,
+    overrides: Iterable[str] = (),
+    threads: int | None = None,
+    progress: Progress = lambda draws: None,
+) -> Run:
+    """Run a spec into a directory, or go on with one that was interrupted.
+
+    spec: a path, a mapping or a Spec; overrides: "key.path=value" strings. threads: all processors by default; their
+    number has no influence on the results. progress: called with the number of draws just finished.
+
+    Raises SpecError; DirectoryLocked; OtherSpec if the directory belongs to another spec; DiskError.
+    """
+    ready = as_spec(spec, overrides)
+    with RunDirectory.open(
+        out,
+        spec_text=ready.normalised(folder=out),
+        spec_hash=content_hash(ready),
+        provenance=provenance(ready.dtype),
+        layout={"part_draws": part_size(ready)},
+    ) as directory:
+        sweep(ready, directory, threads=threads or available_threads(), progress=progress)
+    return Run(out)
+
+
+def content_hash(spec: Spec) -> str:
+    """What a run directory is known by: the spec's hash, and the version of the random streams."""
+    return f"{spec.hash}-stream{STREAM_VERSION}"
+
+
+def simulate(spec: SpecSource, *, overrides: Iterable[str] = (), threads: int | None = None) -> pd.DataFrame:
+    """Run a small spec in memory and return its rows; nothing is written."""
+    return in_memory(as_spec(spec, overrides), threads=threads or available_threads())

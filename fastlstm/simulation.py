@@ -1,0 +1,127 @@
+"""One point of a spec, ready to compute: from draw numbers to columns."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlstm import measures
+from fastlstm.distributions import (
+    Choice,
+    Chrono,
+    Constant,
+    Distribution,
+    FileInput,
+    LogitUniform,
+    LogUniform,
+    Normal,
+    Orthogonal,
+    SineInput,
+    Tied,
+    Triangular,
+    Uniform,
+)
+from fastlstm.kernel import allocate_columns, allocate_scratch, build_simulation, lanes, setting
+from fastlstm.names import PARAMETERS, STATE
+from fastlstm.random import (
+    CHOICE,
+    CONSTANT,
+    LOG_OF_UNIFORM,
+    LOGIT_UNIFORM,
+    LOGUNIFORM,
+    NORMAL,
+    ORTHOGONAL,
+    TIED,
+    TRIANGULAR,
+    UNIFORM,
+    distributions,
+    stream_word,
+)
+from fastlstm.spec import Delay, Point, Spec
+
+BLOCK = 65_536
+_STEPS_AT_ONCE = 2**24  # a thread answers to signals within a fraction of a second
+
+Columns = Mapping[str, NDArray[Any]]
+
+_CODES: dict[type[Distribution], int] = {
+    Constant: CONSTANT,
+    Normal: NORMAL,
+    Uniform: UNIFORM,
+    LogUniform: LOGUNIFORM,
+    LogitUniform: LOGIT_UNIFORM,
+    Triangular: TRIANGULAR,
+    Orthogonal: ORTHOGONAL,
+}
+
+
+def law(distribution: Distribution) -> tuple[Any, ...]:
+    """A distribution of the spec as the kernel's code and numbers."""
+    match distribution:
+        case Choice():
+            return CHOICE, distribution.values
+        case Chrono():
+            (t_max,) = distribution.numbers
+            return LOG_OF_UNIFORM, 1.0, t_max - 1.0
+        case Tied():
+            return TIED, PARAMETERS.index(distribution.to), *distribution.numbers
+    return _CODES[type(distribution)], *distribution.numbers
+
+
+class Simulation:
+    """The draws of one point. Threads may share it: each works in memory of its own."""
+
+    def __init__(self, spec: Spec, point: Point, *, groups: tuple[str, ...] | None = None) -> None:
+        self.point = point
+        self.groups = spec.measure.groups if groups is None else groups
+        self.dtype, self.stored = spec.dtype, spec.store.dtype
+        process, loss = point.input, point.loss
+        target: str = "none"
+        numbers: dict[str, Any] = {"saturation": spec.measure.saturation}
+        if isinstance(loss.target, Delay):
+            target, numbers["delay"] = "delay", loss.target.steps
+        elif loss.target is not None:
+            target, numbers["target"] = "law", law(loss.target)
+        if isinstance(process, FileInput):
+            numbers["series"] = process.series
+        elif isinstance(process, SineInput):
+            numbers["phase"] = law(process.phase)
+            numbers["numbers"] = process.numbers
+        else:
+            numbers["numbers"] = process.numbers
+        self._law = distributions([law(d) for d in (*point.params, point.h, point.C)])
+        self._setting = setting(**numbers)
+        self._seed = np.uint64(spec.seed)
+        self._stream = np.uint32(stream_word(point.index, common=spec.common))
+        self._kernel = build_simulation(self.dtype, self.stored, process.process, loss.kind, target, self.groups)
+        self._memory = threading.local()
+
+    def columns(self, first_draw: int, draws: int) -> dict[str, NDArray[Any]]:
+        """The drawn values, and all measures of the groups, of some consecutive draws.
+
+        Gate shares, and the norms of the state adjoints, are there whatever the groups: regimes need them.
+        """
+        if not hasattr(self._memory, "scratch"):
+            self._memory.scratch = allocate_scratch(self.dtype, self.point.steps)
+        width = lanes(self.dtype)
+        padded = -(-draws // width) * width
+        filled = allocate_columns(self.stored, padded, self.groups, self.point.steps)
+        self._kernel(
+            self._seed, self._stream, first_draw, draws, self.point.steps,
+            self._law, self._setting, self._memory.scratch, filled,
+        )  # fmt: skip
+        found = dict(zip((*PARAMETERS, *STATE), filled.values[:, :draws], strict=True))
+        for group in measures.GROUPS:
+            rows = getattr(filled, group)
+            if len(rows):
+                names = (measure.name for measure in measures.group(group, self.point.steps))
+                found |= dict(zip(names, rows[:, :draws], strict=True))
+        return found
+
+
+def slice_size(spec: Spec, steps: int) -> int:
+    """How many draws to hand to a thread at once: a block, or fewer where they are long."""
+    width = lanes(spec.dtype)
+    return max(width, min(BLOCK, _STEPS_AT_ONCE // steps // width * width))
