@@ -7,13 +7,13 @@ array repeats its last draw in the lanes that are left over, and does not write 
 from functools import cache
 
 import numpy as np
-from numba import types, typeof, void
+from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
-from fastlstm.bptt import CEC, FULL, GIVEN, LOCAL
+from fastlstm.bptt import CEC, FULL, LOCAL
 from fastlstm.columns import READOUT, scale_rows, store_gradients
 from fastlstm.jit import inline, kernel, source_digest
-from fastlstm.kernel import CHUNK, allocate_scratch, lanes, load_parameters, run_draws
+from fastlstm.kernel import CHUNK, LOSSES, allocate_scratch, lanes, load_parameters, run_draws
 from fastlstm.lstm import State, output, step
 from fastlstm.scale import times_power_of_two
 from fastlstm.simd import load, store
@@ -54,24 +54,29 @@ def gather_draws(scratch, params, state, x, start, width):
 
 
 @cache
-def build_gradients(dtype, mode):
-    """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T)."""
+def build_gradients(dtype, mode, loss="given"):
+    """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T).
+
+    `target` holds dy for the loss "given", targets for mse and bce, and is not read for sum and last; the first
+    `silent` steps carry no loss.
+    """
     WIDTH = lanes(dtype)
     CHUNK_STEPS = CHUNK[dtype]
     MODE = MODES[mode]
+    LOSS = LOSSES[loss]
     SOURCE = source_digest()
     given, filled = _array_types(dtype)
     memory = typeof(allocate_scratch(dtype, 1))
 
-    @kernel(void(given, given, given, given, memory, filled, filled, filled))
-    def gradients(params, state, x, dy, scratch, out_params, out_state, out_x):
+    @kernel(void(given, given, given, given, int64, memory, filled, filled, filled))
+    def gradients(params, state, x, target, silent, scratch, out_params, out_state, out_x):
         SOURCE  # part of the key of the compiled kernel
         steps = x.shape[1]
         for start in range(0, len(x), WIDTH):
             gather_draws(scratch, params, state, x, start, WIDTH)
-            gather(scratch.target, dy, start, WIDTH)
+            gather(scratch.target, target, start, WIDTH)
             p, ahead, back = run_draws(
-                scratch, steps, GIVEN, 0, 0.1, CHUNK_STEPS, MODE, False, scratch.x, start
+                scratch, steps, LOSS, silent, 0.5, CHUNK_STEPS, MODE, False, scratch.x, start
             )
             if MODE == FULL:
                 total, scale, carry = back.full.total, back.full.total_scale, back.full.carry

@@ -150,7 +150,7 @@ def forward(p, so_far, x, targets, record, first, last, loss, first_loss, satura
         now = step(p, state, load(x, (t,)))
         d = partials(state, now)
         delta = zero
-        if t >= first_loss:
+        if t >= first_loss:  # for the loss `last` that is step T alone
             target = load(targets, (t,)) if loss >= MSE else zero
             cost, delta = loss_and_delta(p, loss, now.h, target)
             readout = Readout(

@@ -16,6 +16,7 @@ from numba import float32, float64, int64, typeof, uint32, uint64, void
 from fastlstm import measures
 from fastlstm.bptt import (
     BCE,
+    GIVEN,
     LAST,
     MSE,
     NO_INPUTS,
@@ -51,12 +52,12 @@ from fastlstm.random import CONSTANT, VALUES, Draws, distributions, draw_values
 from fastlstm.scale import times_power_of_two
 from fastlstm.simd import LANES, lane_numbers, load, store, store_column
 
-LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE}
+LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE, "given": GIVEN}
 
 Scratch = namedtuple("Scratch", "values x target dx record states full truncated gap")
 # What a point asks for: the numbers of its input process, the phases of its sine, a series of float64, the
-# law of its targets, the steps its targets lag behind the input, and the saturation threshold
-Setting = namedtuple("Setting", "numbers phases series targets delay saturation")
+# law of its targets, how many steps at the beginning carry no loss, and the saturation threshold
+Setting = namedtuple("Setting", "numbers phases series targets silent saturation")
 # Arrays (columns, draws): the 16 drawn values, and one array for each group of measures
 Columns = namedtuple("Columns", ("values", *measures.GROUPS))
 
@@ -154,7 +155,7 @@ def allocate_columns(stored, draws, groups, steps):
     )
 
 
-def setting(numbers=(), *, phase=(CONSTANT, 0.0), series=(0.0,), target=(CONSTANT, 0.0), delay=0, saturation=0.1):
+def setting(numbers=(), *, phase=(CONSTANT, 0.0), series=(0.0,), target=(CONSTANT, 0.0), silent=0, saturation=0.1):
     """A Setting; `numbers` are those of the input process, up to three."""
     a, b, c = (*map(float, numbers), 0.0, 0.0, 0.0)[:3]
     return Setting(
@@ -162,7 +163,7 @@ def setting(numbers=(), *, phase=(CONSTANT, 0.0), series=(0.0,), target=(CONSTAN
         distributions([phase]),
         np.asarray(series, np.float64),
         distributions([target]),
-        delay,
+        silent,
         float(saturation),
     )
 
@@ -218,10 +219,10 @@ def build_simulation(dtype, stored, process, loss, target, groups):
             if TARGET == "law":
                 fill_targets(scratch.target, steps, setting.targets, draws)
             if TARGET == "delay":
-                for t in range(setting.delay, steps):
-                    store(scratch.target, (t,), load(scratch.x, (t - setting.delay,)))
+                for t in range(setting.silent, steps):
+                    store(scratch.target, (t,), load(scratch.x, (t - setting.silent,)))
             p, ahead, back = run_draws(
-                scratch, steps, LOSS, setting.delay, setting.saturation, CHUNK_STEPS, NO_INPUTS,
+                scratch, steps, LOSS, setting.silent, setting.saturation, CHUNK_STEPS, NO_INPUTS,
                 LAGS, columns.lags, start,
             )  # fmt: skip
             for row in range(VALUES):

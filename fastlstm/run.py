@@ -12,7 +12,7 @@ from fastlstm.provenance import provenance
 from fastlstm.random import STREAM_VERSION
 from fastlstm.spec import Spec, load
 from fastlstm.store import RunDirectory
-from fastlstm.sweep import Progress, in_memory, part_size, sweep
+from fastlstm.sweep import Progress, Stopper, in_memory, overall, part_size, quiet, sweep
 from fastlstm.threads import available_threads
 
 SpecSource = Spec | str | os.PathLike[str] | Mapping[str, Any]
@@ -47,6 +47,15 @@ class Run:
         """The counts behind the regime table: point, regime, measure, bin, count, low, high."""
         return store.read_table(self.path, "histograms")
 
+    def overall(self) -> pd.DataFrame:
+        """The regime table of all points together."""
+        return overall(self.spec(), self.path)
+
+    def total_draws(self) -> int:
+        """The draws of all points of the spec, done or not."""
+        spec = self.spec()
+        return spec.draws * len(spec.points())
+
     def status(self) -> store.Status:
         """How much of the run is committed."""
         return store.status(self.path)
@@ -69,14 +78,16 @@ def run(
     *,
     overrides: Iterable[str] = (),
     threads: int | None = None,
-    progress: Progress = lambda draws: None,
+    progress: Progress = quiet,
+    stopper: Stopper | None = None,
 ) -> Run:
     """Run a spec into a directory, or go on with one that was interrupted.
 
     spec: a path, a mapping or a Spec; overrides: "key.path=value" strings. threads: all processors by default; their
-    number has no influence on the results. progress: called with the number of draws just finished.
+    number has no influence on the results. progress: called with the draws done and their total, once before
+    anything is computed and then after every slice. stopper: asks the run to end at the next part.
 
-    Raises SpecError; DirectoryLocked; OtherSpec if the directory belongs to another spec; DiskError.
+    Raises SpecError; DirectoryLocked; OtherSpec if the directory belongs to another spec; DiskError; Stopped.
     """
     ready = as_spec(spec, overrides)
     with RunDirectory.open(
@@ -86,7 +97,7 @@ def run(
         provenance=provenance(ready.dtype),
         layout={"part_draws": part_size(ready)},
     ) as directory:
-        sweep(ready, directory, threads=threads or available_threads(), progress=progress)
+        sweep(ready, directory, threads=threads or available_threads(), progress=progress, stopper=stopper or Stopper())
     return Run(out)
 
 

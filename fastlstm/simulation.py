@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,21 @@ def law(distribution: Distribution) -> tuple[Any, ...]:
     return _CODES[type(distribution)], *distribution.numbers
 
 
+class Made(NamedTuple):
+    """One draw: params (14,), numbers h0 and C0, x and target (steps,), the steps without a loss, its measures.
+
+    `target` means something for the losses mse and bce only.
+    """
+
+    params: NDArray[Any]
+    h0: Any
+    C0: Any
+    x: NDArray[Any]
+    target: NDArray[Any]
+    silent: int
+    measures: dict[str, Any]
+
+
 class Simulation:
     """The draws of one point. Threads may share it: each works in memory of its own."""
 
@@ -80,8 +95,9 @@ class Simulation:
         process, loss = point.input, point.loss
         target: str = "none"
         numbers: dict[str, Any] = {"saturation": spec.measure.saturation}
+        self.silent = point.steps - 1 if loss.kind == "last" else 0
         if isinstance(loss.target, Delay):
-            target, numbers["delay"] = "delay", loss.target.steps
+            target, self.silent = "delay", loss.target.steps
         elif loss.target is not None:
             target, numbers["target"] = "law", law(loss.target)
         if isinstance(process, FileInput):
@@ -91,6 +107,7 @@ class Simulation:
             numbers["numbers"] = process.numbers
         else:
             numbers["numbers"] = process.numbers
+        numbers["silent"] = self.silent
         self._law = distributions([law(d) for d in (*point.params, point.h, point.C)])
         self._setting = setting(**numbers)
         self._seed = np.uint64(spec.seed)
@@ -119,6 +136,21 @@ class Simulation:
                 names = (measure.name for measure in measures.group(group, self.point.steps))
                 found |= dict(zip(names, rows[:, :draws], strict=True))
         return found
+
+
+    def make(self, draw: int) -> Made:
+        """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
+        columns = self.columns(draw, 1)
+        scratch = self._memory.scratch  # lane 0 of the last register is the draw
+        return Made(
+            params=scratch.values[: len(PARAMETERS), 0].copy(),
+            h0=scratch.values[len(PARAMETERS), 0],
+            C0=scratch.values[len(PARAMETERS) + 1, 0],
+            x=scratch.x[:, 0].copy(),
+            target=scratch.target[:, 0].copy(),
+            silent=self.silent,
+            measures={name: column[0] for name, column in columns.items()},
+        )
 
 
 def slice_size(spec: Spec, steps: int) -> int:

@@ -5,6 +5,7 @@ goes on meanwhile. Nothing that is added up is a floating point number, so neith
 nor the number of threads has any influence on the results.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,8 +24,28 @@ from fastlstm.spec import Point, Spec
 from fastlstm.store import PartId, RunDirectory, read_counts
 from fastlstm.threads import in_order
 
-Progress = Callable[[int], None]
-"""Called with the number of draws just finished."""
+Progress = Callable[[int, int], None]
+"""Called with the draws done so far and the draws of all points."""
+
+
+def quiet(done: int, total: int) -> None:
+    """No progress shown."""
+
+
+@dataclass
+class Stopper:
+    """A request to stop: the number of a signal, or 0."""
+
+    signal: int = 0
+
+
+class Stopped(Exception):
+    """The run was asked to stop; everything computed is committed."""
+
+    def __init__(self, signal: int, done: int, total: int) -> None:
+        super().__init__(f"Stopped after {done:,} of {total:,} draws, all of them committed")
+        self.signal = signal
+
 
 _PART_ROWS = 262_144  # rows in a file: enough for good encoding, and two in memory are no burden
 _PART_DRAWS = 2**24  # draws behind a file of counts where no rows are kept
@@ -138,15 +159,29 @@ def _compute(task: tuple[Simulation, Slice]) -> tuple[Simulation, Slice, Columns
     return simulation, piece, simulation.columns(piece.first, piece.draws)
 
 
-def sweep(spec: Spec, directory: RunDirectory, *, threads: int, progress: Progress = lambda draws: None) -> None:
-    """Compute and commit the parts of a spec that a run directory does not have yet, then its tables."""
+def sweep(
+    spec: Spec, directory: RunDirectory, *, threads: int, progress: Progress = quiet, stopper: Stopper
+) -> None:
+    """Compute and commit the parts of a spec that a run directory does not have yet, then its tables.
+
+    Raises Stopped once the part in hand is committed, if the stopper asks for it.
+    """
     recorder = Recorder(spec)
-    done = directory.committed
-    wanted = (part for part in parts(spec, directory.layout["part_draws"]) if part.id not in done)
+    committed = directory.committed
+    done, total = sum(entry.draws for entry in committed.values()), spec.draws * len(spec.points())
+    progress(done, total)
+
+    def until_stopped() -> Iterator[Part]:
+        for part in parts(spec, directory.layout["part_draws"]):
+            if stopper.signal:
+                return
+            if part.id not in committed:
+                yield part
+
     gathered = _Gathered(recorder.new_counts())
     with ThreadPoolExecutor(1, thread_name_prefix="fastlstm-writer") as writer:
         writing: Future[None] | None = None
-        for simulation, piece, columns in in_order(_compute, _Work(spec).slices(wanted), threads=threads):
+        for simulation, piece, columns in in_order(_compute, _Work(spec).slices(until_stopped()), threads=threads):
             table = recorder.record(simulation.point, piece.first, piece.draws, columns, gathered.counts)
             if table is not None:
                 gathered.tables.append(table)
@@ -155,9 +190,12 @@ def sweep(spec: Spec, directory: RunDirectory, *, threads: int, progress: Progre
                     writing.result()
                 writing = writer.submit(_commit, directory, piece.part, gathered)
                 gathered = _Gathered(recorder.new_counts())
-            progress(piece.draws)
+            done += piece.draws
+            progress(done, total)
         if writing is not None:
             writing.result()
+    if done < total:
+        raise Stopped(stopper.signal, done, total)
     if not directory.finished:
         write_tables(spec, directory)
 
@@ -188,6 +226,14 @@ def histograms(by_point: dict[int, Counts]) -> pa.Table:
         table = counts.to_table()
         tables.append(table.add_column(0, "point", pa.array(np.full(len(table), point, np.int32))))
     return pa.concat_tables(tables)
+
+
+def overall(spec: Spec, path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The regime table of all points of a finished run together."""
+    counts = Recorder(spec).new_counts()
+    for _, table in read_counts(path):
+        counts.merge_table(table)
+    return regime_table({0: counts}).drop(columns="point")
 
 
 def in_memory(spec: Spec, *, threads: int) -> pd.DataFrame:

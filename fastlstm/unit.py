@@ -47,7 +47,9 @@ class Gradients:
 
 
 @dataclass(frozen=True)
-class _Inputs:
+class Inputs:
+    """Arrays of one type that fit together."""
+
     params: Array  # (draws, 14)
     state: Array  # (draws, 2): h_0, C_0
     x: Array  # (draws, steps)
@@ -87,7 +89,8 @@ def _sequence_array(name: str, values: ArrayLike) -> Array:
     return np.atleast_2d(array)
 
 
-def _inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> _Inputs:
+def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs:
+    """Check and broadcast what a caller gave. Raises ValueError, which names the shapes that do not fit."""
     params, x = _parameter_array(params), _sequence_array("x", x)
     single = params.dtype == np.float32 and x.dtype == np.float32
     dtype = "float32" if single else "float64"
@@ -101,7 +104,7 @@ def _inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> _Inpu
     state = np.empty((draws, 2), dtype)
     state[:, 0] = h0
     state[:, 1] = C0
-    return _Inputs(
+    return Inputs(
         np.broadcast_to(params.astype(dtype, copy=False), (draws, 14)),
         state,
         np.broadcast_to(x.astype(dtype, copy=False), (draws, x.shape[1])),
@@ -118,7 +121,7 @@ def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike 
 
     Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, F1 to F7.
     """
-    given = _inputs(params, x, h0, C0)
+    given = inputs(params, x, h0, C0)
     kernel = build_trace(given.dtype)
     out = np.empty((7, *given.x.shape), given.dtype)
 
@@ -152,12 +155,17 @@ def gradients(
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")
-    given = _inputs(params, x, h0, C0)
+    given = inputs(params, x, h0, C0)
     dy = _sequence_array("dy", dy)
     if dy.shape[1] != given.x.shape[1] or dy.shape[0] not in (1, len(given.x)):
         raise ValueError(f"dy has shape {np.shape(dy)}; it must fit the shape of x, {given.x.shape}")
     dy = np.broadcast_to(dy.astype(given.dtype, copy=False), given.x.shape)
-    kernel = build_gradients(given.dtype, mode)
+    return run_gradients(given, dy, mode)
+
+
+def run_gradients(given: Inputs, target: Array, mode: Mode, *, loss: str = "given", silent: int = 0) -> Gradients:
+    """Gradients for a loss of its own, whose targets (draws, steps) stand in for dy; see arrays.build_gradients."""
+    kernel = build_gradients(given.dtype, mode, loss)
     out_params = np.empty((len(given.x), 14), given.dtype)
     out_state = np.empty((len(given.x), 2), given.dtype)
     out_x = np.empty(given.x.shape, given.dtype)
@@ -165,7 +173,7 @@ def gradients(
     def work(part: slice) -> None:
         scratch = allocate_scratch(given.dtype, given.x.shape[1], inputs=True)
         kernel(
-            given.params[part], given.state[part], given.x[part], dy[part],
+            given.params[part], given.state[part], given.x[part], target[part], silent,
             scratch, out_params[part], out_state[part], out_x[part],
         )  # fmt: skip
 

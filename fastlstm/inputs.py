@@ -1,0 +1,112 @@
+"""Input processes: x_1 .. x_T of a register of draws, step t in row t - 1 of scratch.
+
+One function for each process, so that a kernel compiles only its own. Each first leaves uniforms in the rows
+and then turns them into x in place: one loop at a time is what fits the registers.
+"""
+
+from math import sqrt
+
+import numpy as np
+from numba import int64, uint64
+
+from fastlstm.elementary import sin_cos_turns
+from fastlstm.jit import inline
+from fastlstm.random import (
+    INPUT,
+    SEQUENCE,
+    TARGET,
+    apply_quantile,
+    between,
+    fill_uniforms,
+    philox,
+    standard_normal,
+    uniform_at,
+)
+from fastlstm.simd import convert, fill, fma, gather, load, store
+
+
+@inline
+def fill_distribution(rows, steps, table, purpose, draws):
+    """Independent values of the table's first distribution, for any purpose."""
+    kinds, a, b, choices = table
+    fill_uniforms(rows, steps, purpose, draws)
+    for row in range(steps):
+        apply_quantile(rows, row, kinds[0], a[0], b[0], choices)
+
+
+@inline
+def fill_targets(targets, steps, table, draws):
+    """Independent targets of the table's first distribution."""
+    fill_distribution(targets, steps, table, TARGET, draws)
+
+
+@inline
+def fill_normal(x, steps, mean, std, draws):
+    """Independent normal inputs."""
+    fill_uniforms(x, steps, INPUT, draws)
+    for row in range(steps):
+        store(x, (row, 0), fma(standard_normal(uniform_at(x, row)), std, mean))
+
+
+@inline
+def fill_uniform(x, steps, low, high, draws):
+    """Independent inputs, uniform between low and high."""
+    fill_uniforms(x, steps, INPUT, draws)
+    for row in range(steps):
+        store(x, (row, 0), between(low, high, uniform_at(x, row)))
+
+
+@inline
+def fill_constant(x, steps, value):
+    """The same number at every step."""
+    like = load(x, (0, 0))
+    for row in range(steps):
+        store(x, (row, 0), fill(like, value))
+
+
+@inline
+def fill_sine(x, steps, amplitude, period, phases, draws):
+    """x_t = amplitude sin 2 pi (phase + (t - 1) / period); phases: a table of one distribution, in turns."""
+    fill_distribution(x, 1, phases, SEQUENCE, draws)
+    phase = load(x, (0, 0))
+    for row in range(steps):
+        turns = row / period
+        sine, _ = sin_cos_turns(phase + (turns - np.floor(turns)))
+        store(x, (row, 0), amplitude * sine)
+
+
+@inline
+def fill_ar1(x, steps, mean, phi, std, draws):
+    """x_t = mean + d_t, d_t = phi d_{t-1} + std sqrt(1 - phi^2) n_t, n_t ~ N(0, 1); each d_t has that std."""
+    fill_normal(x, steps, 0.0, std, draws)
+    fresh = sqrt((1.0 - phi) * (1.0 + phi))
+    deviation = load(x, (0, 0))
+    store(x, (0, 0), mean + deviation)
+    for row in range(1, steps):
+        deviation = fma(deviation, phi, fresh * load(x, (row, 0)))
+        store(x, (row, 0), mean + deviation)
+
+
+@inline
+def fill_walk(x, steps, start, std, draws):
+    """x_t = x_{t-1} + std n_t with n_t ~ N(0, 1), from x_0 = start."""
+    fill_normal(x, steps, 0.0, std, draws)
+    position = fill(load(x, (0, 0)), start)
+    for row in range(steps):
+        position = position + load(x, (row, 0))
+        store(x, (row, 0), position)
+
+
+@inline
+def window_starts(steps, series, draws):
+    """Where a window begins: 0..len(series) - steps, each with the same probability to within 2^-32."""
+    word, _, _, _ = philox(draws.seed, draws.stream + SEQUENCE, draws.numbers, 0)
+    return convert((convert(word, uint64) * uint64(len(series) - steps + 1)) >> 32, int64)
+
+
+@inline
+def fill_window(x, steps, series, draws):
+    """Consecutive values of a series (float64, at least `steps` long, below 2^32) from a random place on."""
+    starts = window_starts(steps, series, draws)
+    for row in range(steps):
+        store(x, (row, 0), gather(series, starts, row))

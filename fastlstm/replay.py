@@ -1,0 +1,53 @@
+"""One row of a run, again: its spec, its parameters and sequence, the whole trace, its gradients."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastlstm.run import SpecSource, as_spec, read
+from fastlstm.simulation import Made, Simulation
+from fastlstm.spec import Spec
+from fastlstm.unit import Gradients, Trace, forward, inputs, run_gradients
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A draw made again; unpacks as `spec, trace, grads`.
+
+    drawn: its parameters, h0, C0, inputs and targets; measures: all columns of its row, before they are stored.
+    """
+
+    spec: Spec
+    trace: Trace
+    grads: Gradients
+    drawn: Made
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.spec, self.trace, self.grads))
+
+
+def replay(source: SpecSource, *, point: int, draw: int) -> Replay:
+    """Make one draw of a run directory or spec again, to the same bits; the run's rows are not needed.
+
+    Raises ValueError if there is no such point or draw; NotARun; SpecError.
+    """
+    is_folder = isinstance(source, str | os.PathLike) and Path(source).is_dir()
+    spec = read(source).spec() if is_folder else as_spec(source)
+    points = spec.points()
+    if not 0 <= point < len(points):
+        raise ValueError(f"point {point}: the points are 0 .. {len(points) - 1}")
+    if not 0 <= draw < spec.draws:
+        raise ValueError(f"draw {draw}: the draws of a point are 0 .. {spec.draws - 1}")
+    return make(spec, Simulation(spec, points[point]), draw)
+
+
+def make(spec: Spec, simulation: Simulation, draw: int) -> Replay:
+    """One draw of a simulation, with its trace and gradients."""
+    drawn = simulation.make(draw)
+    given = inputs(drawn.params, drawn.x, drawn.h0, drawn.C0)
+    grads = run_gradients(given, np.atleast_2d(drawn.target), "full", loss=spec.loss.kind, silent=drawn.silent)
+    return Replay(spec, forward(drawn.params, drawn.x, h0=drawn.h0, C0=drawn.C0), grads, drawn)

@@ -1,0 +1,82 @@
+"""Tables and replays as text for a terminal and as records for JSON."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fastlstm.measures import GATES
+from fastlstm.names import PARAMETERS
+from fastlstm.replay import Replay
+
+_SHOWN = {
+    "draws": "draws",
+    "share": "share",
+    "exploded": "exploded",
+    "vanished": "vanished",
+    "log10_grad_q05": "grad 5%",
+    "log10_grad_q50": "grad 50%",
+    "log10_grad_q95": "grad 95%",
+    "log10_dC0_q50": "dC0 50%",
+    "log10_forget_q50": "prod f 50%",
+}
+
+
+def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """One mapping for each row; what JSON has no number for (infinity, none) is null."""
+    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return records
+
+
+def text(table: pd.DataFrame) -> str:
+    """The regime table for a terminal: counts, and quantiles of log10 norms."""
+    regimes = [f"regime_{gate}" for gate in GATES]
+    leading = [name for name in ("point",) if name in table]
+    shown = table[[*leading, *regimes, *(name for name in _SHOWN if name in table)]]
+    shown = shown.rename(columns={**_SHOWN, **{name: name.removeprefix("regime_") for name in regimes}})
+    formats = {
+        name: "{:,}".format if name in ("draws", "exploded", "vanished") else "{:.3g}".format
+        for name in shown
+        if name not in (*leading, *GATES)
+    }
+    heading = "log10 of gradient norms, quantiles by regime of the gates f, i, o\n"
+    return heading + shown.to_string(index=False, formatters=formats)
+
+
+def replay_record(again: Replay) -> dict[str, Any]:
+    """Everything about a replayed draw."""
+    drawn, trace, grads = again.drawn, again.trace, again.grads
+    return {
+        "params": dict(zip(PARAMETERS, map(float, drawn.params), strict=True)),
+        "h0": float(drawn.h0),
+        "C0": float(drawn.C0),
+        "x": drawn.x.tolist(),
+        "trace": {name: getattr(trace, name)[0].tolist() for name in ("f", "i", "o", "g", "C", "h", "y")},
+        "gradients": dict(zip(PARAMETERS, map(float, grads.params[0]), strict=True))
+        | {"h0": float(grads.h0[0]), "C0": float(grads.C0[0]), "x": grads.x[0].tolist()},
+        "measures": {name: _number(value) for name, value in drawn.measures.items()},
+    }
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def replay_text(again: Replay) -> str:
+    """A replayed draw for a terminal: parameters with gradients, the trace, the measures."""
+    drawn, trace, grads = again.drawn, again.trace, again.grads
+    values = [*drawn.params, drawn.h0, drawn.C0]
+    slopes = [*grads.params[0], grads.h0[0], grads.C0[0]]
+    parameters = pd.DataFrame({"value": values, "gradient": slopes}, index=[*PARAMETERS, "h_0", "C_0"])
+    steps = pd.DataFrame(
+        {"x": drawn.x}
+        | {name: getattr(trace, name)[0] for name in ("f", "i", "o", "g", "C", "h", "y")}
+        | {"dx": grads.x[0]},
+        index=pd.RangeIndex(1, len(drawn.x) + 1, name="t"),
+    )
+    named = {name: value for name, value in drawn.measures.items() if name not in parameters.index}
+    measured = pd.Series({name: np.float64(value) for name, value in named.items()})
+    with pd.option_context("display.float_format", "{:.6g}".format, "display.max_rows", 60, "display.width", 160, "display.max_columns", 20):
+        return f"{parameters}\n\n{steps}\n\n{measured.to_string()}"
