@@ -16,7 +16,7 @@ from fastlstm.jit import inline, kernel, source_digest
 from fastlstm.kernel import CHUNK, LOSSES, allocate_scratch, lanes, load_parameters, run_draws
 from fastlstm.lstm import State, output, step
 from fastlstm.scale import times_power_of_two
-from fastlstm.simd import load, store
+from fastlstm.simd import load, store, uncounted
 
 MODES = {"full": FULL, "cec": CEC, "local": LOCAL}
 
@@ -71,6 +71,8 @@ def build_gradients(dtype, mode, loss="given"):
     @kernel(void(given, given, given, given, int64, memory, filled, filled, filled))
     def gradients(params, state, x, target, silent, scratch, out_params, out_state, out_x):
         SOURCE  # part of the key of the compiled kernel
+        params, state, x, target, scratch = uncounted((params, state, x, target, scratch))
+        out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
         steps = x.shape[1]
         for start in range(0, len(x), WIDTH):
             gather_draws(scratch, params, state, x, start, WIDTH)
@@ -111,6 +113,7 @@ def build_trace(dtype):
     @kernel(void(given, given, given, memory, filled))
     def trace(params, state, x, scratch, out):
         SOURCE  # part of the key of the compiled kernel
+        params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
         for start in range(0, len(x), WIDTH):
             gather_draws(scratch, params, state, x, start, WIDTH)
             p = load_parameters(scratch.values)

@@ -11,8 +11,6 @@ Each pass computes all tallies a kernel could want; LLVM removes those that the 
 
 from collections import namedtuple
 
-from numba import float64
-
 from fastlstm.elementary import log, log_sigmoid
 from fastlstm.jit import inline
 from fastlstm.lstm import (
@@ -24,13 +22,14 @@ from fastlstm.lstm import (
     adjoint,
     carry_back,
     input_gradient,
+    jacobian,
     output,
     partials,
     step,
 )
 from fastlstm.measures import SHARES
 from fastlstm.scale import exponent, log10_scaled, power_of_two, times_power_of_two
-from fastlstm.simd import absolute, as_integer, convert, fill, load, maximum, minimum, select, store
+from fastlstm.simd import absolute, as_integer, fill, fma, load, maximum, minimum, select, store
 
 RECORD_ROWS = 8
 SUM, LAST, MSE, BCE, GIVEN = range(5)  # where dy comes from
@@ -39,10 +38,13 @@ NOWHERE = -(2**30)  # the scale of zero: below that of any number
 
 Shares = namedtuple("Shares", [share.name for share in SHARES])
 Means = namedtuple("Means", "f_mean f_slope i_mean i_slope o_mean o_slope g_sat g_slope")
-# ln prod f_t = smallest + ln larger, see `add_forget`
+# ln prod f_t = negative + ln larger + log, see `add_forget`
 Forget = namedtuple("Forget", "negative larger log")
 Readout = namedtuple("Readout", "loss W_y b_y")
-Forward = namedtuple("Forward", "state readout shares means forget")
+# The product of the Jacobians, column by column: dC_t/dC_0 = CC * 2^scale_C, dC_t/dh_0 = Ch * 2^scale_h, ...;
+# the product of |b_t| is b * 2^scale_b
+Tangent = namedtuple("Tangent", "CC hC scale_C Ch hh scale_h b scale_b b_max")
+Forward = namedtuple("Forward", "state readout shares means forget tangent")
 
 # Gradients of a chunk or of all time, times 2^-scale
 Full = namedtuple("Full", "carry scale total total_scale dh_max dC_max")
@@ -113,6 +115,51 @@ def log_forget(forget):
 
 
 @inline
+def add_tangent(tangent, p, d):
+    """One more Jacobian from the left."""
+    J, b = jacobian(p, d)
+    b = absolute(b)
+    size = exponent(b)
+    return Tangent(
+        CC=fma(J.CC, tangent.CC, J.Ch * tangent.hC),
+        hC=fma(J.hC, tangent.CC, J.hh * tangent.hC),
+        scale_C=tangent.scale_C,
+        Ch=fma(J.CC, tangent.Ch, J.Ch * tangent.hh),
+        hh=fma(J.hC, tangent.Ch, J.hh * tangent.hh),
+        scale_h=tangent.scale_h,
+        b=tangent.b * (b * power_of_two(-size)),
+        scale_b=tangent.scale_b + size,
+        b_max=maximum(tangent.b_max, b),
+    )
+
+
+@inline
+def unit_scale(a, b):
+    """The exponent of the larger of two, or 0 where both are zero."""
+    larger = maximum(absolute(a), absolute(b))
+    return select(larger > 0, exponent(larger), 0)
+
+
+@inline
+def settle_tangent(tangent):
+    """Bring each column to a size of about 1."""
+    by_C = unit_scale(tangent.CC, tangent.hC)
+    by_h = unit_scale(tangent.Ch, tangent.hh)
+    by_b = unit_scale(tangent.b, tangent.b)
+    return Tangent(
+        CC=tangent.CC * power_of_two(-by_C),
+        hC=tangent.hC * power_of_two(-by_C),
+        scale_C=tangent.scale_C + by_C,
+        Ch=tangent.Ch * power_of_two(-by_h),
+        hh=tangent.hh * power_of_two(-by_h),
+        scale_h=tangent.scale_h + by_h,
+        b=tangent.b * power_of_two(-by_b),
+        scale_b=tangent.scale_b + by_b,
+        b_max=tangent.b_max,
+    )
+
+
+@inline
 def loss_and_delta(p, loss, h, target):
     """The loss of one step and delta_t = dL/dz^y_t; `target` is dy_t itself when that is given."""
     z_y, y = output(p, h)
@@ -129,12 +176,15 @@ def loss_and_delta(p, loss, h, target):
 @inline
 def start_forward(state):
     zero = fill(state.C, 0.0)
+    one = fill(state.C, 1.0)
+    none = as_integer(zero)
     return Forward(
         state,
         Readout(zero, zero, zero),
         Shares(zero, zero, zero, zero, zero, zero),
         Means(zero, zero, zero, zero, zero, zero, zero, zero),
-        Forget(zero, fill(zero, 1.0), zero),
+        Forget(zero, one, zero),
+        Tangent(one, zero, none, zero, one, none, one, none, zero),
     )
 
 
@@ -144,7 +194,7 @@ def forward(p, so_far, x, targets, record, first, last, loss, first_loss, satura
 
     Steps before `first_loss` carry no loss. record: (steps, RECORD_ROWS, lanes), its row 0 is step `first`.
     """
-    state, readout, shares, means, forget = so_far
+    state, readout, shares, means, forget, tangent = so_far
     zero = fill(state.C, 0.0)
     for t in range(first, last):
         now = step(p, state, load(x, (t,)))
@@ -168,10 +218,13 @@ def forward(p, so_far, x, targets, record, first, last, loss, first_loss, satura
         shares = add_shares(shares, now, saturation)
         means = add_means(means, now)
         forget = add_forget(forget, now)
+        tangent = add_tangent(tangent, p, d)
+        if t & 7 == 7:
+            tangent = settle_tangent(tangent)
         if t & 63 == 63:
             forget = settle_forget(forget)
         state = State(now.C, now.h)
-    return Forward(state, readout, shares, means, forget)
+    return Forward(state, readout, shares, means, forget, tangent)
 
 
 # --- backward ------------------------------------------------------------------------------------

@@ -4,18 +4,20 @@ The gradients of a draw lie in scratch rows 0..11 (gates, times 2^-scale) and 12
 """
 
 from collections import namedtuple
+from math import inf
 
 from fastlstm import measures
 from fastlstm.bptt import log_forget
 from fastlstm.jit import inline
-from fastlstm.scale import log10_scaled, norm, times_power_of_two
-from fastlstm.simd import fill, load, maximum, select, store, store_column
+from fastlstm.scale import log10_scaled, log_scaled, norm, times_power_of_two
+from fastlstm.simd import fill, fma, load, maximum, select, square_root, store, store_column
 
 LN_10 = 2.302585092994045684
 
 Gates = namedtuple("Gates", [m.name for m in measures.group("gates")])
 Norms = namedtuple("Norms", [m.name for m in measures.group("norms")])
 Carousel = namedtuple("Carousel", [m.name for m in measures.group("carousel")])
+Jacobian = namedtuple("Jacobian", [m.name for m in measures.group("jacobian")])
 Truncation = namedtuple("Truncation", [m.name for m in measures.group("truncation")])
 Comparison = namedtuple("Comparison", "rel_error cosine W_hi_sign")
 
@@ -48,6 +50,33 @@ def carousel_columns(forget, steps):
     """The product of the forget gates, and the time in which it falls to 1/e."""
     log_product = log_forget(forget)
     return Carousel(log10_forget=log_product / LN_10, memory_time=-steps / log_product)
+
+
+@inline
+def jacobian_columns(tangent, forget, steps):
+    """Entries and singular values of the product of the Jacobians: the exponents are (1/T) ln of the latter.
+
+    The smaller singular value is |det| / the larger, and |det| the product of f_t |b_t|: no cancellation.
+    """
+    common = maximum(tangent.scale_C, tangent.scale_h)
+    a = times_power_of_two(tangent.CC, tangent.scale_C - common)
+    c = times_power_of_two(tangent.hC, tangent.scale_C - common)
+    b = times_power_of_two(tangent.Ch, tangent.scale_h - common)
+    d = times_power_of_two(tangent.hh, tangent.scale_h - common)
+    larger = 0.5 * (
+        square_root(fma(a + d, a + d, (b - c) * (b - c))) + square_root(fma(a - d, a - d, (b + c) * (b + c)))
+    )
+    log_larger = log_scaled(larger, common)
+    log_det = log_forget(forget) + log_scaled(tangent.b, tangent.scale_b)
+    return Jacobian(
+        lyapunov_1=log_larger / steps,
+        lyapunov_2=select(log_larger > -inf, log_det - log_larger, log_det) / steps,
+        log10_J_CC=log10_scaled(tangent.CC, tangent.scale_C),
+        log10_J_Ch=log10_scaled(tangent.Ch, tangent.scale_h),
+        log10_J_hC=log10_scaled(tangent.hC, tangent.scale_C),
+        log10_J_hh=log10_scaled(tangent.hh, tangent.scale_h),
+        b_max=tangent.b_max,
+    )
 
 
 @inline

@@ -32,6 +32,7 @@ from fastlstm.columns import (
     READOUT,
     carousel_columns,
     gate_columns,
+    jacobian_columns,
     norm_columns,
     store_gradients,
     truncation_columns,
@@ -50,7 +51,7 @@ from fastlstm.jit import inline, kernel, source_digest
 from fastlstm.lstm import Parameters, State
 from fastlstm.random import CONSTANT, VALUES, Draws, distributions, draw_values
 from fastlstm.scale import times_power_of_two
-from fastlstm.simd import LANES, lane_numbers, load, store, store_column
+from fastlstm.simd import LANES, lane_numbers, load, store, store_column, uncounted
 
 LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE, "given": GIVEN}
 
@@ -191,12 +192,13 @@ def build_simulation(dtype, stored, process, loss, target, groups):
     LOSS = LOSSES[loss]
     TARGET = target
     GRADS, TRUNCATION, LAGS = ("grads" in groups, "truncation" in groups, "lags" in groups)
-    CAROUSEL = "carousel" in groups
+    CAROUSEL, JACOBIAN = ("carousel" in groups, "jacobian" in groups)
     SOURCE = source_digest()
 
     @kernel(_simulation_signature(dtype, stored))
     def simulate(seed, stream, first_draw, count, steps, law, setting, scratch, columns):
         SOURCE  # part of the key of the compiled kernel
+        law, setting, scratch, columns = uncounted((law, setting, scratch, columns))
         lane = lane_numbers(uint64, WIDTH)
         a, b, c = setting.numbers
         for start in range(0, count, WIDTH):
@@ -238,6 +240,8 @@ def build_simulation(dtype, stored, process, loss, target, groups):
                     store(columns.grads, (row, start), load(scratch.full, (row,)))
             if CAROUSEL:
                 store_column(columns.carousel, start, carousel_columns(ahead.forget, steps))
+            if JACOBIAN:
+                store_column(columns.jacobian, start, jacobian_columns(ahead.tangent, ahead.forget, steps))
             if TRUNCATION:
                 store_column(
                     columns.truncation,

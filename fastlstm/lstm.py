@@ -1,4 +1,4 @@
-"""The univariate LSTM: one step, its partial derivatives, its adjoint and its tangent, side by side.
+"""The univariate LSTM: one step, its partial derivatives, its adjoint and its Jacobian, side by side.
 
 Everything is a register of lanes (one draw in each lane), so a line here is the equation itself.
 The formula numbers are those of docs/derivation.md.
@@ -101,7 +101,7 @@ def output(p, h):
 
 
 @inline
-def tangent(p, d):
+def jacobian(p, d):
     """The Jacobian of (C_t, h_t) in (C_{t-1}, h_{t-1}), and its output-gate path b_t."""
     a = fma(d.C_f, p.W_hf, fma(d.C_i, p.W_hi, d.C_c * p.W_hc))
     b = d.h_o * p.W_ho

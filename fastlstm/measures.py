@@ -85,13 +85,13 @@ _CAROUSEL = (
     Measure("memory_time", "carousel", "steps", "-1 / mean over steps of ln f_t"),
 )
 _JACOBIAN = (
-    Measure("lyapunov_1", "jacobian", "1/step", "the larger finite-time Lyapunov exponent", FINE),
-    Measure("lyapunov_2", "jacobian", "1/step", "the smaller finite-time Lyapunov exponent", FINE),
+    Measure("lyapunov_1", "jacobian", "1/step", "(1/T) ln of the larger singular value of J_T .. J_1", FINE),
+    Measure("lyapunov_2", "jacobian", "1/step", "(1/T) ln of the smaller singular value of J_T .. J_1", FINE),
     _log10("log10_J_CC", "jacobian", "|dC_T/dC_0|"),
     _log10("log10_J_Ch", "jacobian", "|dC_T/dh_0|"),
     _log10("log10_J_hC", "jacobian", "|dh_T/dC_0|"),
     _log10("log10_J_hh", "jacobian", "|dh_T/dh_0|"),
-    Measure("b_max", "jacobian", "1", "the largest |b_t|, b_t = tanh(C_t) o_t' W_ho", FINE),
+    Measure("b_max", "jacobian", "1", "the largest |b_t|, b_t = tanh(C_t) s'(z^o_t) W_ho", FINE),
 )
 _LADDER = (1, 2, 5)
 

@@ -4,7 +4,7 @@ A quantity is held as v * 2^k, k an integer register of v's width. Scaling is by
 therefore exact.
 """
 
-from fastlstm.elementary import log10
+from fastlstm.elementary import log, log10
 from fastlstm.jit import inline
 from fastlstm.simd import (
     absolute,
@@ -22,6 +22,7 @@ from fastlstm.simd import (
 )
 
 LOG10_2 = 0.30102999566398119521
+LN_2 = 0.69314718055994530942
 
 
 @inline
@@ -43,6 +44,12 @@ def times_power_of_two(v, k):
     """v * 2^k where 2^k itself may lie outside the range; too large is inf, too small 0."""
     half = k >> 1
     return v * power_of_two(half) * power_of_two(k - half)
+
+
+@inline
+def log_scaled(v, k):
+    """ln |v * 2^k|; -inf for zero."""
+    return log(absolute(v)) + to_float(k) * LN_2
 
 
 @inline
