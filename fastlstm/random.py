@@ -17,8 +17,8 @@ first: the first value of any stream is the same uniform in both types, to 32 bi
 A value m of b bits (b = 32 or 64) is read as the uniform u = (m + 1/2) / 2^b. A float could not hold
 that near 1, so it is kept as `Uniform(tail, upper)`: the distance to the nearer end, rounded once, and
 which end that is. No tail is 0; the smallest is 2^-33 or 2^-65, where a normal value lies 6.34 or 9.16
-deviations out. Every distribution is a non-decreasing function of one u (orthogonal weights excepted),
-so points that share their uniforms are coupled value by value.
+deviations out. Every distribution is a function of one u that, but for rounding, never decreases
+(orthogonal weights excepted), so points that share their uniforms are coupled value by value.
 
 All this is final: another layout is another STREAM_VERSION.
 """
@@ -213,6 +213,8 @@ def distributions(entries):
 @inline
 def standard_normal(uniform):
     """The normal quantile of a uniform."""
+    # Two thirds of the time of a normal value. A polynomial in -ln(4p(1 - p)) (Giles 2010), without root or
+    # division, saved 7% at full accuracy and 25% at an error of 3e-12: not worth a second formula.
     z = normal_quantile_lower(uniform.tail)
     return select(uniform.upper, -z, z)
 
