@@ -13,12 +13,10 @@ from fastlstm.distributions import (
     Chrono,
     Constant,
     Distribution,
-    FileInput,
     LogitUniform,
     LogUniform,
     Normal,
     Orthogonal,
-    SineInput,
     Tied,
     Triangular,
     Uniform,
@@ -39,7 +37,9 @@ from fastlstm.random import (
     distributions,
     stream_word,
 )
-from fastlstm.spec import Delay, Point, Spec
+from fastlstm.processes import FileInput, SineInput
+from fastlstm.sections import Delay
+from fastlstm.spec import Point, Spec
 
 BLOCK = 65_536
 _STEPS_AT_ONCE = 2**24  # a thread answers to signals within a fraction of a second

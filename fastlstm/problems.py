@@ -1,0 +1,168 @@
+"""What is wrong with a spec, in words: the key, the value that stands there, and what would be right."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from fastlstm.distributions import DISTRIBUTIONS
+from fastlstm.grids import Model, printable, show
+from fastlstm.processes import PROCESSES
+from fastlstm.sections import SECTIONS, Delay
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a spec.
+
+    source   the spec's file, "--set" for an override, or "spec" for a mapping
+    key      the dotted key; empty if the whole spec is meant
+    value    what stands there, as TOML would write it; None if nothing does
+    message  what is wrong, and what would be right
+    """
+
+    source: str
+    key: str
+    value: str | None
+    message: str
+
+    def __str__(self) -> str:
+        key = self.key if self.value is None else f"{self.key} = {self.value}"
+        return ": ".join(filter(None, (self.source, key, self.message)))
+
+
+class SpecError(Exception):
+    """A spec that cannot be used; `problems` holds all that is wrong with it, `str()` a line for each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def dotted(place: Iterable[str | int]) -> str:
+    """A place as TOML writes it, with list positions in brackets: `params.b_f.grid[2]`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return printable("".join(parts)).removeprefix(".")
+
+
+NO_GRID = "a grid cannot stand here, only on steps and on the values of [params], [state] and [input]"
+BOUNDS = {
+    "greater_than": "greater than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+
+
+def explain(error: ErrorDetails, document: dict[str, Any], root: type[Model]) -> tuple[str, str | None, str]:
+    """Key, value and message of one of pydantic's errors about `document`, which `root` is the model of."""
+    kind, given = error["type"], error["input"]
+    place = _place_in(document, error["loc"])
+    if kind == "missing":
+        return dotted(place), None, _missing(error["loc"], root)
+    if place == ("input",) and kind.startswith("union_tag"):
+        name = given["process"]
+        return "input.process", show(name), _not_among(name, PROCESSES, "process")
+    nothing = not place or (kind == "rule" and given is None)
+    return dotted(place), None if nothing else show(given), _message(error, place, root)
+
+
+def _message(error: ErrorDetails, place: tuple[str | int, ...], root: type[Model]) -> str:
+    kind, given, context = error["type"], error["input"], error.get("ctx", {})
+    match kind:
+        case "rule":
+            return str(context["right"])
+        case "extra_forbidden":
+            return _unknown_key(error["loc"], root)
+        case "union_tag_invalid" if context["tag"] != "grid":
+            known = [*DISTRIBUTIONS, *([Delay.name] if place[0] == "loss" else [])]
+            return _not_among(context["tag"], known, "distribution")
+        case "union_tag_not_found":
+            return f"must be a number, or a table with one key, one of {', '.join(DISTRIBUTIONS)}"
+        case _ if isinstance(given, dict) and "grid" in given:
+            return NO_GRID
+        case "literal_error":
+            return _not_among(given, re.findall(r"'([^']*)'", str(context["expected"])), "word")
+        case "float_type" if isinstance(given, int) and not isinstance(given, bool):
+            return "is too large a number"
+        case "float_type":
+            return "must be a number"
+        case "int_type" if isinstance(given, float) and given.is_integer() and abs(given) < 1e16:
+            return f"must be a whole number; write {int(given)}"
+        case "int_type":
+            return "must be a whole number"
+        case "finite_number":
+            return "must be a finite number, not NaN and not infinite"
+        case "bool_type":
+            return "must be true or false"
+        case "string_type" | "string_unicode":
+            return "must be a string"
+        case "tuple_type":
+            return "must be a list in square brackets"
+        case "too_short":
+            return "must hold at least one value"
+        case "model_type":
+            return "must be a table"
+        case "greater_than" if given == 0 and place[-1] == "std":
+            return "must be greater than 0; for a value that never varies, use the constant"
+        case _ if kind in BOUNDS:
+            (bound,) = context.values()
+            return f"must be {BOUNDS[kind]} {f'{bound:_}' if isinstance(bound, int) else f'{bound:g}'}"
+    return error["msg"]
+
+
+def _missing(loc: tuple[int | str, ...], root: type[Model]) -> str:
+    field = (_model_at(loc[:-1], root) or root).model_fields[str(loc[-1])]
+    return f"is missing. {field.description}"
+
+
+def _not_among(given: object, known: Iterable[str], what: str) -> str:
+    guess = difflib.get_close_matches(given, known, n=1) if isinstance(given, str) else []
+    return f"no such {what}; did you mean {guess[0]}?" if guess else f"must be one of {', '.join(known)}"
+
+
+def _unknown_key(loc: tuple[int | str, ...], root: type[Model]) -> str:
+    model, key = _model_at(loc[:-1], root), str(loc[-1])
+    known = ["grid"] if model is None else list(model.model_fields)
+    guess = difflib.get_close_matches(key, known, n=1)
+    if guess:
+        return f"no such key; did you mean {guess[0]}?"
+    for name, table in SECTIONS.items():
+        if key in table.model_fields:
+            return f"no such key here; it belongs in [{name}]"
+    if key in root.model_fields:
+        return "no such key here; it belongs before or beside the tables, not in one"
+    return f"no such key; the keys are {', '.join(known)}"
+
+
+def _model_at(loc: tuple[int | str, ...], root: type[Model]) -> type[Model] | None:
+    """The model of the table at `loc`; None for the table of a grid."""
+    if not loc:
+        return root
+    if loc[-1] == "<grid>":
+        return None
+    if loc[0] == "input" and len(loc) == 2:
+        return PROCESSES[str(loc[1])]
+    names = [part for part in loc if isinstance(part, str) and not part.startswith("<")]
+    models: dict[str, type[Model]] = SECTIONS | DISTRIBUTIONS | {Delay.name: Delay}
+    return models[names[-1]]
+
+
+def _place_in(document: Any, loc: tuple[int | str, ...]) -> tuple[str | int, ...]:
+    """`loc` without the names of the alternatives that pydantic chose, which the document does not have."""
+    if loc[:1] == ("input",):
+        loc = loc[:1] + loc[2:]
+    place: list[str | int] = []
+    for depth, part in enumerate(loc, start=1):
+        if isinstance(document, dict):
+            is_last_key = depth == len(loc) and not str(part).startswith("<")
+            if part in document or is_last_key:
+                place.append(part)
+                document = document.get(part)
+        elif isinstance(document, list) and isinstance(part, int):
+            place.append(part)
+            document = document[part]
+    return tuple(place)

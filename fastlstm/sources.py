@@ -1,0 +1,85 @@
+"""Where a spec comes from: a TOML file or a mapping, and overrides, as tables not checked yet."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastlstm.grids import Place, printable, show
+from fastlstm.problems import Problem, dotted
+
+MAX_SPEC_BYTES = 2**24
+
+
+class ReadError(Exception):
+    """What is wrong with the source as a whole."""
+
+
+def read(source: object) -> tuple[Path | None, Mapping[str, Any]]:
+    """The folder that relative paths start from, and the unchecked tables."""
+    if isinstance(source, Mapping):
+        return None, source
+    if not isinstance(source, str | os.PathLike):
+        raise ReadError("must be the path of a TOML file, or a mapping")
+    try:
+        path = Path(source)
+        if not path.is_file():
+            raise ReadError("is not a file" if path.exists() else "no such file")
+        if path.stat().st_size > MAX_SPEC_BYTES:
+            raise ReadError(f"is larger than {MAX_SPEC_BYTES >> 20} MiB, which no spec is")
+        data = path.read_bytes()
+    except (OSError, ValueError, TypeError) as error:
+        raise ReadError(f"cannot be read: {show(error, 200)}") from None
+    if not data.strip():
+        raise ReadError("is empty; a spec has at least draws, steps and [params]")
+    if b"\0" in data:
+        raise ReadError("is a binary file; a spec is TOML text")
+    try:
+        return path.parent, tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        byte, position = data[error.start], error.start
+        raise ReadError(f"is not UTF-8 text: byte {byte:#04x} at position {position}") from None
+    except ValueError as error:
+        raise ReadError(f"is not valid TOML: {show(error, 200)}") from None
+
+
+def plain(node: Any) -> Any:
+    """A copy of `node` in the dicts, lists, numbers and strings that tomllib would have made."""
+    match node:
+        case Mapping():
+            return {printable(key) if isinstance(key, str) else show(key): plain(node[key]) for key in node}
+        case list() | tuple():
+            return [plain(item) for item in node]
+        case np.generic():
+            return node.item()
+        case os.PathLike():
+            return os.fspath(node)
+        case _:
+            return node
+
+
+def override(document: dict[str, Any], text: object, problems: list[Problem]) -> Place | None:
+    """Put one "key.path=value" into the document. Its place, or None and one problem more."""
+    key, equals, written = text.partition("=") if isinstance(text, str) else ("", "", "")
+    place = tuple(part.strip() for part in key.split("."))
+    if not equals or not all(place):
+        problems.append(Problem("--set", "", None, f"{show(text)} must have the form key.path=value"))
+        return None
+    table = document
+    for depth, part in enumerate(place[:-1], start=1):
+        below = table.setdefault(part, {})
+        if not isinstance(below, dict):
+            right = f"is not a table, so {dotted(place)} cannot be set"
+            problems.append(Problem("--set", dotted(place[:depth]), show(below), right))
+            return None
+        table = below
+    try:
+        parsed = tomllib.loads(f"value = {written}")
+    except (ValueError, RecursionError):
+        parsed = {}
+    # another key than `value`: the text went on behind a line break, so it was no TOML value
+    table[place[-1]] = parsed["value"] if parsed.keys() == {"value"} else written.strip()
+    return place
