@@ -10,11 +10,13 @@ import numpy as np
 from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
-from fastlstm.bptt import CEC, FULL, LOCAL
-from fastlstm.columns import READOUT, scale_rows, store_gradients
+from fastlstm.backward_pass import CEC, FULL, LOCAL, may_outgrow
+from fastlstm.columns import lost_sums, scale_rows, store_gradients
+from fastlstm.forward_pass import one_if
 from fastlstm.jit import inline, kernel, source_digest
-from fastlstm.kernel import CHUNK, LOSSES, allocate_scratch, lanes, load_parameters, run_draws
+from fastlstm.kernel import CHUNK, LOSSES, NUMBERS, allocate_scratch, lanes, load_parameters, run_draws
 from fastlstm.lstm import State, output, step
+from fastlstm.random import C_0, H_0
 from fastlstm.scale import times_power_of_two
 from fastlstm.simd import load, store, uncounted
 
@@ -49,7 +51,7 @@ def scatter(rows, array, start, width):
 def gather_draws(scratch, params, state, x, start, width):
     """The parameters, (h_0, C_0) and inputs of the draws start .. start + width - 1."""
     gather(scratch.values, params, start, width)
-    gather(scratch.values[14:], state, start, width)
+    gather(scratch.values[H_0:], state, start, width)
     gather(scratch.x, x, start, width)
 
 
@@ -64,15 +66,16 @@ def build_gradients(dtype, mode, loss="given"):
     CHUNK_STEPS = CHUNK[dtype]
     MODE = MODES[mode]
     LOSS = LOSSES[loss]
-    SOURCE = source_digest()
+    SOURCE = source_digest() + NUMBERS
     given, filled = _array_types(dtype)
     memory = typeof(allocate_scratch(dtype, 1))
 
-    @kernel(void(given, given, given, given, int64, memory, filled, filled, filled))
-    def gradients(params, state, x, target, silent, scratch, out_params, out_state, out_x):
+    @kernel(void(given, given, given, given, int64, memory, filled, filled, filled, filled))
+    def gradients(params, state, x, target, silent, scratch, out_params, out_state, out_x, out_strained):
         SOURCE  # part of the key of the compiled kernel
         params, state, x, target, scratch = uncounted((params, state, x, target, scratch))
         out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
+        out_strained = uncounted(out_strained)
         steps = x.shape[1]
         for start in range(0, len(x), WIDTH):
             gather_draws(scratch, params, state, x, start, WIDTH)
@@ -80,22 +83,25 @@ def build_gradients(dtype, mode, loss="given"):
             p, ahead, back = run_draws(
                 scratch, steps, LOSS, silent, 0.5, CHUNK_STEPS, MODE, False, scratch.x, start
             )
-            if MODE == FULL:
-                total, scale, carry = back.full.total, back.full.total_scale, back.full.carry
-                last_scale = back.full.scale
-            else:
-                scale = back.full.scale & 0
-                last_scale = scale
-                if MODE == CEC:
-                    total, carry = back.cec.total, back.cec.carry
-                else:
-                    total, carry = back.local.total, back.local.carry
-            store_gradients(scratch.full, total, ahead.readout)
-            scale_rows(scratch.full, 0, READOUT, scale)
-            store(scratch.values, (14,), times_power_of_two(carry.dh, last_scale))
-            store(scratch.values, (15,), times_power_of_two(carry.dC, last_scale))
-            scatter(scratch.full, out_params, start, WIDTH)
-            scatter(scratch.values[14:], out_state, start, WIDTH)
+            store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
+            strained = back.full.strained | may_outgrow(p, ahead.extent.C)
+            strained = strained | lost_sums(
+                scratch.full, load(scratch.values, (H_0,)), load(scratch.values, (C_0,)), steps, ahead.extent
+            )
+            carry, scale = back.full.carry, back.full.scale
+            if MODE == CEC:
+                carry, scale = back.cec.carry, scale & 0
+                store_gradients(scratch.full, back.cec.total, scale, ahead.readout)
+            if MODE == LOCAL:
+                carry, scale = back.local.carry, scale & 0
+                store_gradients(scratch.full, back.local.total, scale, ahead.readout)
+            scale_rows(scratch.full, scale & 0)
+            store(scratch.values, (H_0,), times_power_of_two(carry.dh, scale))
+            store(scratch.values, (C_0,), times_power_of_two(carry.dC, scale))
+            store(scratch.gap.sizes, (0,), one_if(strained, p.W_y))
+            scatter(scratch.full.sizes, out_params, start, WIDTH)
+            scatter(scratch.values[H_0:], out_state, start, WIDTH)
+            scatter(scratch.gap.sizes, out_strained, start, WIDTH)
             scatter(scratch.dx, out_x, start, WIDTH)
 
     return gradients
@@ -105,7 +111,7 @@ def build_gradients(dtype, mode, loss="given"):
 def build_trace(dtype):
     """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T)."""
     WIDTH = lanes(dtype)
-    SOURCE = source_digest()
+    SOURCE = source_digest() + NUMBERS
     given, _ = _array_types(dtype)
     memory = typeof(allocate_scratch(dtype, 1))
     filled = types.Array(from_dtype(np.dtype(dtype)), 3, "A")

@@ -1,16 +1,16 @@
 """What is recorded of a register of draws: the columns of each group, from the tallies of the two passes.
 
-The gradients of a draw lie in scratch rows 0..11 (gates, times 2^-scale) and 12..13 (read-out, as they are).
+The 14 gradients of a mode lie in scratch as `Rows`: sizes, and an exponent for each.
 """
 
 from collections import namedtuple
 from math import inf
 
 from fastlstm import measures
-from fastlstm.bptt import log_forget
+from fastlstm.forward_pass import log_forget
 from fastlstm.jit import inline
-from fastlstm.scale import log10_scaled, log_scaled, norm, times_power_of_two
-from fastlstm.simd import fill, fma, load, maximum, select, square_root, store, store_column
+from fastlstm.scale import NOWHERE, exponent, log10_scaled, log_scaled, outside, times_power_of_two
+from fastlstm.simd import absolute, fill, fma, load, maximum, select, square_root, store, store_column
 
 LN_10 = 2.302585092994045684
 
@@ -21,7 +21,12 @@ Jacobian = namedtuple("Jacobian", [m.name for m in measures.group("jacobian")])
 Truncation = namedtuple("Truncation", [m.name for m in measures.group("truncation")])
 Comparison = namedtuple("Comparison", "rel_error cosine W_hi_sign")
 
+# Rows of sizes (float) and exponents (integer): row k of a register is sizes[k] * 2^exponents[k]
+Rows = namedtuple("Rows", "sizes exponents")
+
 W_HI, READOUT, ALL = 3, 12, 14  # rows: of W_hi, where the read-out begins, where the gradients end
+SMALLEST_SUM = (2.0**-90, 2.0**-900)  # a sum over time whose terms may have underflowed
+LARGEST_SUM = (2.0**120, 2.0**1000)
 
 
 @inline
@@ -49,7 +54,7 @@ def gate_columns(shares, means, steps):
 def carousel_columns(forget, steps):
     """The product of the forget gates, and the time in which it falls to 1/e."""
     log_product = log_forget(forget)
-    return Carousel(log10_forget=log_product / LN_10, memory_time=-steps / log_product)
+    return Carousel(log10_forget=log_product / LN_10, memory_time=steps / absolute(log_product))
 
 
 @inline
@@ -80,87 +85,109 @@ def jacobian_columns(tangent, forget, steps):
 
 
 @inline
-def store_gradients(rows, total, readout):
-    """Put the gradients of a mode into their rows."""
-    store_column(rows, 0, total)
-    store(rows, (READOUT,), readout.W_y)
-    store(rows, (READOUT + 1,), readout.b_y)
+def store_gradients(rows, total, k, readout):
+    """Put the gradients of a mode, those of the gates being times 2^-k, into their rows."""
+    store_column(rows.sizes, 0, total)
+    for row in range(READOUT):
+        store(rows.exponents, (row,), k)
+    store(rows.sizes, (READOUT,), readout.W_y)
+    store(rows.sizes, (READOUT + 1,), readout.b_y)
+    store(rows.exponents, (READOUT,), k & 0)
+    store(rows.exponents, (READOUT + 1,), k & 0)
 
 
 @inline
-def log10_norm(rows, first, last, k):
-    """log10 of the L2 norm of some rows, times 2^k."""
-    size, own = norm(rows, first, last)
-    return log10_scaled(size, own + k)
+def lost_sums(rows, h_0, C_0, steps, extent):
+    """Where a gradient is so small, or so large, that it may not be what it should; true zeros are not."""
+    has_h = h_0 != 0.0 if steps == 1 else h_0 == h_0
+    has_C = C_0 != 0.0 if steps == 1 else C_0 == C_0
+    lost = extent.has_loss & outside(load(rows.sizes, (READOUT + 1,)), SMALLEST_SUM, LARGEST_SUM)
+    alive = extent.has_loss & (load(rows.exponents, (0,)) > NOWHERE)
+    for row in range(0, READOUT, 3):
+        reached = alive & has_C if row == 0 else alive
+        lost = lost | (reached & has_h & outside(load(rows.sizes, (row,)), SMALLEST_SUM, LARGEST_SUM))
+        by_input = outside(load(rows.sizes, (row + 1,)), SMALLEST_SUM, LARGEST_SUM)
+        lost = lost | (reached & extent.has_input & by_input)
+        lost = lost | (reached & outside(load(rows.sizes, (row + 2,)), SMALLEST_SUM, LARGEST_SUM))
+    return lost
+
+
+@inline
+def norm(rows, first, last):
+    """The L2 norm over rows first..last-1 as (size, k), meaning size * 2^k with size about 1, or 0."""
+    k = exponent(load(rows.sizes, (first,))) + load(rows.exponents, (first,))
+    for row in range(first + 1, last):
+        k = maximum(k, exponent(load(rows.sizes, (row,))) + load(rows.exponents, (row,)))
+    squares = fill(load(rows.sizes, (first,)), 0.0)
+    for row in range(first, last):
+        v = times_power_of_two(load(rows.sizes, (row,)), load(rows.exponents, (row,)) - k)
+        squares = fma(v, v, squares)
+    return square_root(squares), k
+
+
+@inline
+def log10_norm(rows, first, last):
+    """log10 of the L2 norm over some rows."""
+    size, k = norm(rows, first, last)
+    return log10_scaled(size, k)
 
 
 @inline
 def norm_columns(rows, full, readout):
     """Norms of the full gradient as logarithms, whatever their size."""
-    k, unscaled = full.total_scale, full.total_scale & 0
-    carry, last = full.carry, full.scale
-    gate_size, gate_own = norm(rows, 0, READOUT)
-    readout_size, readout_own = norm(rows, READOUT, ALL)
-    common = maximum(gate_own + k, readout_own)
-    gate_part = times_power_of_two(gate_size, gate_own + k - common)
-    readout_part = times_power_of_two(readout_size, readout_own - common)
+    carry, k = full.carry, full.total_scale
+    dh0, dC0 = log10_scaled(carry.dh, full.scale), log10_scaled(carry.dC, full.scale)
     return Norms(
-        log10_dh0=log10_scaled(carry.dh, last),
-        log10_dC0=log10_scaled(carry.dC, last),
-        log10_dh_max=maximum(log10_scaled(full.dh_max, k), log10_scaled(carry.dh, last)),
-        log10_dC_max=maximum(log10_scaled(full.dC_max, k), log10_scaled(carry.dC, last)),
+        log10_dh0=dh0,
+        log10_dC0=dC0,
+        log10_dh_max=maximum(log10_scaled(full.dh_max, k), dh0),
+        log10_dC_max=maximum(log10_scaled(full.dC_max, k), dC0),
         loss=readout.loss,
-        log10_grad=0.5 * log10_scaled(gate_part * gate_part + readout_part * readout_part, 2 * common),
-        log10_grad_f=log10_norm(rows, 0, 3, k),
-        log10_grad_i=log10_norm(rows, 3, 6, k),
-        log10_grad_o=log10_norm(rows, 6, 9, k),
-        log10_grad_c=log10_norm(rows, 9, READOUT, k),
-        log10_grad_y=log10_norm(rows, READOUT, ALL, unscaled),
+        log10_grad=log10_norm(rows, 0, ALL),
+        log10_grad_f=log10_norm(rows, 0, 3),
+        log10_grad_i=log10_norm(rows, 3, 6),
+        log10_grad_o=log10_norm(rows, 6, 9),
+        log10_grad_c=log10_norm(rows, 9, READOUT),
+        log10_grad_y=log10_norm(rows, READOUT, ALL),
     )
 
 
 @inline
-def dot(rows, others):
-    """The inner product of two sets of 14 rows."""
-    total = fill(load(rows, (0,)), 0.0)
+def scale_rows(rows, k):
+    """Give all rows the same exponent k."""
     for row in range(ALL):
-        total = total + load(rows, (row,)) * load(others, (row,))
+        shift = load(rows.exponents, (row,)) - k
+        store(rows.sizes, (row,), times_power_of_two(load(rows.sizes, (row,)), shift))
+        store(rows.exponents, (row,), k)
+
+
+@inline
+def dot(rows, others):
+    """The inner product of two sets of sizes."""
+    total = fill(load(rows.sizes, (0,)), 0.0)
+    for row in range(ALL):
+        total = fma(load(rows.sizes, (row,)), load(others.sizes, (row,)), total)
     return total
 
 
 @inline
-def scale_rows(rows, first, last, k):
-    for row in range(first, last):
-        store(rows, (row,), times_power_of_two(load(rows, (row,)), k))
-
-
-@inline
-def bring_to_unit(rows, k):
-    """Scale all 14 rows, the gates' being times 2^-k, to a norm of about 1; what they were multiplied by is 2^-result."""
-    _, gate_own = norm(rows, 0, READOUT)
-    _, readout_own = norm(rows, READOUT, ALL)
-    common = maximum(gate_own + k, readout_own)
-    scale_rows(rows, 0, READOUT, k - common)
-    scale_rows(rows, READOUT, ALL, -common)
-    return common
-
-
-@inline
-def compare(rows, others, gap, common):
-    """Hold a truncated gradient (`others`, as it is) against the full one (`rows`, times 2^-common); `gap` is scratch."""
-    W_hi_agrees = load(rows, (W_HI,)) * load(others, (W_HI,))
-    scale_rows(others, 0, ALL, -common)
+def compare(rows, others, gap):
+    """Hold a truncated gradient (`others`) against the full one, whose exponents are those of its norm already."""
+    k = load(rows.exponents, (0,))
+    zero = fill(load(rows.sizes, (0,)), 0.0)
+    W_hi_agrees = load(rows.sizes, (W_HI,)) * load(others.sizes, (W_HI,))
     for row in range(ALL):
-        store(gap, (row,), load(others, (row,)) - load(rows, (row,)))
+        other = times_power_of_two(load(others.sizes, (row,)), load(others.exponents, (row,)) - k)
+        store(gap.sizes, (row,), other - load(rows.sizes, (row,)))
+        store(gap.exponents, (row,), k)
     size, own = norm(rows, 0, ALL)
     gap_size, gap_own = norm(gap, 0, ALL)
-    other_own = bring_to_unit(others, own & 0)
-    other_size, rest = norm(others, 0, ALL)
-    zero = fill(size, 0.0)
+    other_size, other_own = norm(others, 0, ALL)
+    scale_rows(others, other_own)
     error = times_power_of_two(gap_size / size, gap_own - own)
-    cosine = times_power_of_two(dot(rows, others) / (size * other_size), -own - rest)
+    cosine = times_power_of_two(dot(rows, others) / (size * other_size), k - own)
     return Comparison(
-        rel_error=select(size > 0, error, select(gap_size > 0, fill(zero, 1.0) / zero, zero)),
+        rel_error=select(size > 0, error, select(gap_size > 0, fill(zero, inf), zero)),
         cosine=select((size > 0) & (other_size > 0), cosine, zero),
         W_hi_sign=select(W_hi_agrees > 0, fill(zero, 1.0), select(W_hi_agrees < 0, fill(zero, -1.0), zero)),
     )
@@ -169,11 +196,13 @@ def compare(rows, others, gap, common):
 @inline
 def truncation_columns(rows, others, gap, back, readout):
     """Both truncations against the full gradient; leaves the rows scaled."""
-    common = bring_to_unit(rows, back.full.total_scale)
-    store_gradients(others, back.cec.total, readout)
-    cec = compare(rows, others, gap, common)
-    store_gradients(others, back.local.total, readout)
-    local = compare(rows, others, gap, common)
+    _, k = norm(rows, 0, ALL)
+    scale_rows(rows, k)
+    unscaled = k & 0
+    store_gradients(others, back.cec.total, unscaled, readout)
+    cec = compare(rows, others, gap)
+    store_gradients(others, back.local.total, unscaled, readout)
+    local = compare(rows, others, gap)
     return Truncation(
         cec_rel_error=cec.rel_error,
         cec_cosine=cec.cosine,

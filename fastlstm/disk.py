@@ -171,18 +171,14 @@ def make_folders(disk: Disk, path: Path) -> None:
 
 
 def remove_if_possible(disk: Disk, paths: Iterable[Path]) -> None:
-    """Remove the files that are there and can be removed, after another failure that is to be reported
-    instead.
-    """
+    """Remove what is there and can be removed, after another failure, which is the one to report."""
     for path in paths:
         with suppress(OSError):
             disk.remove(path)
 
 
 def walk(disk: Disk, root: Path, folder: str) -> dict[str, int]:
-    """All files under a folder of `root`, which may be missing, as paths within `root`, with their sizes in
-    bytes.
-    """
+    """All files under a folder of `root`, as paths within `root`, and their sizes; none if it is missing."""
     try:
         names = disk.names(root / folder)
     except FileNotFoundError:

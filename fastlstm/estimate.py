@@ -9,7 +9,7 @@ from fastlstm.frames import row_schema
 from fastlstm.random import STREAM_VERSION
 from fastlstm.simulation import Simulation, slice_size
 from fastlstm.spec import Spec
-from fastlstm.store import encode
+from fastlstm.store.parquet import encode
 from fastlstm.sweep import Recorder, kept_draws
 
 _SAMPLE_SECONDS = 0.5

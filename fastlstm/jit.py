@@ -14,10 +14,12 @@ import numba
 
 _SOURCES = (
     "names", "measures", "jit", "simd", "elementary", "scale", "random", "inputs",
-    "lstm", "bptt", "columns", "kernel", "arrays",
+    "lstm", "forward_pass", "backward_pass", "columns", "kernel", "arrays", "wide",
 )  # fmt: skip
 
-inline = numba.njit(error_model="numpy", forceinline=True)
+OPTIONS = {"error_model": "numpy", "forceinline": True}
+
+inline = numba.njit(**OPTIONS)
 
 
 def kernel(signature):

@@ -14,28 +14,29 @@ import numpy as np
 from numba import float32, float64, int64, typeof, uint32, uint64, void
 
 from fastlstm import measures
-from fastlstm.bptt import (
+from fastlstm.backward_pass import NO_INPUTS, backward, may_outgrow, start_backward
+from fastlstm.columns import (
+    ALL,
+    Rows,
+    carousel_columns,
+    gate_columns,
+    jacobian_columns,
+    lost_sums,
+    norm_columns,
+    store_gradients,
+    truncation_columns,
+)
+from fastlstm.forward_pass import (
     BCE,
     GIVEN,
     LAST,
     MSE,
-    NO_INPUTS,
     RECORD_ROWS,
     SUM,
-    backward,
     forward,
-    start_backward,
+    one_if,
     start_forward,
-)
-from fastlstm.columns import (
-    ALL,
-    READOUT,
-    carousel_columns,
-    gate_columns,
-    jacobian_columns,
-    norm_columns,
-    store_gradients,
-    truncation_columns,
+    strained_tangent,
 )
 from fastlstm.inputs import (
     fill_ar1,
@@ -49,9 +50,9 @@ from fastlstm.inputs import (
 )
 from fastlstm.jit import inline, kernel, source_digest
 from fastlstm.lstm import Parameters, State
-from fastlstm.random import CONSTANT, VALUES, Draws, distributions, draw_values
+from fastlstm.random import C_0, CONSTANT, H_0, VALUES, Draws, distributions, draw_values
 from fastlstm.scale import times_power_of_two
-from fastlstm.simd import LANES, lane_numbers, load, store, store_column, uncounted
+from fastlstm.simd import LANES, load, load_lanes, store, store_column, uncounted
 
 LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE, "given": GIVEN}
 
@@ -59,13 +60,15 @@ Scratch = namedtuple("Scratch", "values x target dx record states full truncated
 # What a point asks for: the numbers of its input process, the phases of its sine, a series of float64, the
 # law of its targets, how many steps at the beginning carry no loss, and the saturation threshold
 Setting = namedtuple("Setting", "numbers phases series targets silent saturation")
-# Arrays (columns, draws): the 16 drawn values, and one array for each group of measures
-Columns = namedtuple("Columns", ("values", *measures.GROUPS))
+# Arrays (columns, draws): the 16 drawn values, whether the draw needs wide numbers, and one for each group
+Columns = namedtuple("Columns", ("values", "strained", *measures.GROUPS))
+
+NUMBERS = "plain"  # what the passes compute with; see wide_kernel.py for the other kind
 
 SEGMENT = 16384  # steps; bounds the record of a register to 16 MiB
 
 # Steps of the backward pass between two scalings: few enough that ordinary weights stay in range.
-CHUNK = {"float32": 8, "float64": 16}
+CHUNK = {"float32": 4, "float64": 16}
 
 
 def lanes(dtype: np.dtype) -> int:
@@ -81,20 +84,26 @@ def _aligned(shape, dtype):
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
+def _pair(shape, dtype):
+    """Sizes and exponents."""
+    return Rows(_aligned(shape, dtype), _aligned(shape, np.int32 if dtype == "float32" else np.int64))
+
+
 def allocate_scratch(dtype, steps, *, inputs=False):
     """Working memory for one thread: values (16), x, target and dx (steps), record and segment states."""
     width = lanes(dtype)
+    memory = _pair if NUMBERS == "wide" else _aligned
     segments = -(-steps // SEGMENT)
     return Scratch(
         values=_aligned((VALUES, width), dtype),
         x=_aligned((steps, width), dtype),
         target=_aligned((steps, width), dtype),
         dx=_aligned((steps if inputs else 0, width), dtype),
-        record=_aligned((min(steps, SEGMENT), RECORD_ROWS, width), dtype),
-        states=_aligned((segments, 2, width), dtype),
-        full=_aligned((ALL, width), dtype),
-        truncated=_aligned((ALL, width), dtype),
-        gap=_aligned((ALL, width), dtype),
+        record=memory((min(steps, SEGMENT), RECORD_ROWS, width), dtype),
+        states=memory((segments, 2, width), dtype),
+        full=_pair((ALL, width), dtype),
+        truncated=_pair((ALL, width), dtype),
+        gap=_pair((ALL, width), dtype),
     )
 
 
@@ -114,9 +123,9 @@ def load_parameters(values):
 def run_draws(scratch, steps, loss, first_loss, saturation, chunk, mode, keep_lags, lag_columns, column):
     """Both passes over all segments for the register of draws whose values and inputs are in scratch."""
     p = load_parameters(scratch.values)
-    state = State(C=load(scratch.values, (15,)), h=load(scratch.values, (14,)))
+    state = State(C=load(scratch.values, (C_0,)), h=load(scratch.values, (H_0,)))
     ahead = start_forward(state)
-    segments = len(scratch.states)
+    segments = -(-steps // SEGMENT)
     for segment in range(segments):
         store(scratch.states, (segment, 0), ahead.state.C)
         store(scratch.states, (segment, 1), ahead.state.h)
@@ -125,7 +134,7 @@ def run_draws(scratch, steps, loss, first_loss, saturation, chunk, mode, keep_la
         ahead = forward(
             p, ahead, scratch.x, scratch.target, scratch.record, first, last, loss, first_loss, saturation
         )
-    back = start_backward(state.C)
+    back = start_backward(ahead.state.C)
     for segment in range(segments - 1, -1, -1):
         first = segment * SEGMENT
         last = min(steps, first + SEGMENT)
@@ -152,6 +161,7 @@ def allocate_columns(stored, draws, groups, steps):
     sizes = {g: len(measures.group(g, steps)) if g in (*groups, *always) else 0 for g in measures.GROUPS}
     return Columns(
         values=np.empty((VALUES, draws), stored),
+        strained=np.empty((1, draws), stored),
         **{g: np.full((size, draws), np.nan, stored) for g, size in sizes.items()},
     )
 
@@ -176,12 +186,12 @@ def _simulation_signature(dtype, stored):
         allocate_scratch(dtype, 1),
         allocate_columns(stored, 1, (), 1),
     )
-    return void(uint64, uint32, int64, int64, int64, *map(typeof, samples))
+    return void(uint64, uint32, uint64[::1], int64, *map(typeof, samples))
 
 
 @cache
 def build_simulation(dtype, stored, process, loss, target, groups):
-    """The kernel that makes draws and fills columns.
+    """The kernel that makes the draws of the given numbers, whole registers of them, and fills columns.
 
     dtype, stored: the type computed in and the type of the columns; process: normal, uniform, constant, sine,
     ar1, walk or file; loss: sum, last, mse or bce; target: none, law or delay; groups: measure groups.
@@ -193,16 +203,16 @@ def build_simulation(dtype, stored, process, loss, target, groups):
     TARGET = target
     GRADS, TRUNCATION, LAGS = ("grads" in groups, "truncation" in groups, "lags" in groups)
     CAROUSEL, JACOBIAN = ("carousel" in groups, "jacobian" in groups)
-    SOURCE = source_digest()
+    SOURCE = source_digest() + NUMBERS
 
     @kernel(_simulation_signature(dtype, stored))
-    def simulate(seed, stream, first_draw, count, steps, law, setting, scratch, columns):
+    def simulate(seed, stream, numbers, steps, law, setting, scratch, columns):
         SOURCE  # part of the key of the compiled kernel
         law, setting, scratch, columns = uncounted((law, setting, scratch, columns))
-        lane = lane_numbers(uint64, WIDTH)
+        numbers = uncounted(numbers)
         a, b, c = setting.numbers
-        for start in range(0, count, WIDTH):
-            draws = Draws(seed, stream, lane + uint64(first_draw + start))
+        for start in range(0, len(numbers), WIDTH):
+            draws = Draws(seed, stream, load_lanes(numbers, (start,), WIDTH))
             draw_values(scratch.values, law, draws)
             if PROCESS == "normal":
                 fill_normal(scratch.x, steps, a, b, draws)
@@ -230,17 +240,20 @@ def build_simulation(dtype, stored, process, loss, target, groups):
             for row in range(VALUES):
                 store(columns.values, (row, start), load(scratch.values, (row,)))
             store_column(columns.gates, start, gate_columns(ahead.shares, ahead.means, steps))
-            store_gradients(scratch.full, back.full.total, ahead.readout)
+            store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
             store_column(columns.norms, start, norm_columns(scratch.full, back.full, ahead.readout))
+            strained = back.full.strained | may_outgrow(p, ahead.extent.C)
+            strained = strained | lost_sums(
+                scratch.full, load(scratch.values, (H_0,)), load(scratch.values, (C_0,)), steps, ahead.extent
+            )
             if GRADS:
-                for row in range(READOUT):
-                    gradient = times_power_of_two(load(scratch.full, (row,)), back.full.total_scale)
-                    store(columns.grads, (row, start), gradient)
-                for row in range(READOUT, ALL):
-                    store(columns.grads, (row, start), load(scratch.full, (row,)))
+                for row in range(ALL):
+                    size, k = load(scratch.full.sizes, (row,)), load(scratch.full.exponents, (row,))
+                    store(columns.grads, (row, start), times_power_of_two(size, k))
             if CAROUSEL:
                 store_column(columns.carousel, start, carousel_columns(ahead.forget, steps))
             if JACOBIAN:
+                strained = strained | strained_tangent(p, ahead.tangent)
                 store_column(columns.jacobian, start, jacobian_columns(ahead.tangent, ahead.forget, steps))
             if TRUNCATION:
                 store_column(
@@ -248,5 +261,6 @@ def build_simulation(dtype, stored, process, loss, target, groups):
                     start,
                     truncation_columns(scratch.full, scratch.truncated, scratch.gap, back, ahead.readout),
                 )
+            store(columns.strained, (0, start), one_if(strained, p.W_y))
 
     return simulate

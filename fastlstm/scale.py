@@ -11,15 +11,19 @@ from fastlstm.simd import (
     as_float,
     as_integer,
     exponent_bias,
-    fill,
-    fma,
-    load,
     mantissa_bits,
     maximum,
     minimum,
-    square_root,
+    of_dtype,
     to_float,
 )
+
+NOWHERE = -(2**30)  # the exponent of zero: below that of any number
+
+# Plain numbers that begin at about 1 are scaled again before they leave TINY .. HUGE (float32, float64). An underflow
+# costs an absolute error of the smallest number there is; held against TINY that is far below the last bit.
+TINY = (2.0**-80, 2.0**-800)
+HUGE = (2.0**60, 2.0**500)
 
 LOG10_2 = 0.30102999566398119521
 LN_2 = 0.69314718055994530942
@@ -40,6 +44,13 @@ def power_of_two(k):
 
 
 @inline
+def outside(v, smallest, largest):
+    """Where |v| is too small or too large, or not a number; the limits are those of float32 and float64."""
+    size = absolute(v)
+    return ~((size >= of_dtype(v, smallest[0], smallest[1])) & (size <= of_dtype(v, largest[0], largest[1])))
+
+
+@inline
 def times_power_of_two(v, k):
     """v * 2^k where 2^k itself may lie outside the range; too large is inf, too small 0."""
     half = k >> 1
@@ -56,18 +67,3 @@ def log_scaled(v, k):
 def log10_scaled(v, k):
     """log10 |v * 2^k|; -inf for zero."""
     return log10(absolute(v)) + to_float(k) * LOG10_2
-
-
-@inline
-def norm(rows, first, last):
-    """The L2 norm over rows first..last-1 of scratch as (size, k), meaning size * 2^k with size about 1, or 0."""
-    largest = absolute(load(rows, (first,)))
-    for row in range(first + 1, last):
-        largest = maximum(largest, absolute(load(rows, (row,))))
-    k = exponent(largest)
-    unit = power_of_two(-k)
-    squares = fill(largest, 0.0)
-    for row in range(first, last):
-        v = load(rows, (row,)) * unit
-        squares = fma(v, v, squares)
-    return square_root(squares), k

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlstm import measures
+from fastlstm import kernel, measures, wide_kernel
 from fastlstm.distributions import (
     Choice,
     Chrono,
@@ -21,7 +22,7 @@ from fastlstm.distributions import (
     Triangular,
     Uniform,
 )
-from fastlstm.kernel import allocate_columns, allocate_scratch, build_simulation, lanes, setting
+from fastlstm.kernel import allocate_columns, lanes, setting
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.random import (
     CHOICE,
@@ -112,36 +113,51 @@ class Simulation:
         self._setting = setting(**numbers)
         self._seed = np.uint64(spec.seed)
         self._stream = np.uint32(stream_word(point.index, common=spec.common))
-        self._kernel = build_simulation(self.dtype, self.stored, process.process, loss.kind, target, self.groups)
+        self._options = (self.dtype, self.stored, process.process, loss.kind, target)
         self._memory = threading.local()
 
     def columns(self, first_draw: int, draws: int) -> dict[str, NDArray[Any]]:
         """The drawn values, and all measures of the groups, of some consecutive draws.
 
         Gate shares, and the norms of the state adjoints, are there whatever the groups: regimes need them.
+        Draws that leave the range of plain numbers are computed once more with wide ones.
         """
-        if not hasattr(self._memory, "scratch"):
-            self._memory.scratch = allocate_scratch(self.dtype, self.point.steps)
-        width = lanes(self.dtype)
-        padded = -(-draws // width) * width
-        filled = allocate_columns(self.stored, padded, self.groups, self.point.steps)
-        self._kernel(
-            self._seed, self._stream, first_draw, draws, self.point.steps,
-            self._law, self._setting, self._memory.scratch, filled,
+        found = self._run(kernel, np.arange(first_draw, first_draw + draws, dtype=np.uint64))
+        strained = np.flatnonzero(found.pop("strained"))
+        if len(strained):
+            again = self._run(wide_kernel, strained.astype(np.uint64) + np.uint64(first_draw))
+            for name in found:
+                found[name][strained] = again[name]
+        return found
+
+    def _run(self, made_for: ModuleType, draws: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
+        padded = np.concatenate([draws, np.zeros(-len(draws) % lanes(self.dtype), np.uint64)])
+        filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
+        fill = made_for.build_simulation(*self._options, self.groups)
+        fill(
+            self._seed, self._stream, padded, self.point.steps,
+            self._law, self._setting, self._scratch(made_for), filled,
         )  # fmt: skip
-        found = dict(zip((*PARAMETERS, *STATE), filled.values[:, :draws], strict=True))
+        found = dict(zip((*PARAMETERS, *STATE), filled.values[:, : len(draws)], strict=True))
+        found["strained"] = filled.strained[0, : len(draws)]
         for group in measures.GROUPS:
             rows = getattr(filled, group)
             if len(rows):
                 names = (measure.name for measure in measures.group(group, self.point.steps))
-                found |= dict(zip(names, rows[:, :draws], strict=True))
+                found |= dict(zip(names, rows[:, : len(draws)], strict=True))
         return found
 
+    def _scratch(self, made_for: ModuleType) -> Any:
+        """The thread's working memory."""
+        memory = vars(self._memory)
+        if made_for.__name__ not in memory:
+            memory[made_for.__name__] = made_for.allocate_scratch(self.dtype, self.point.steps)
+        return memory[made_for.__name__]
 
     def make(self, draw: int) -> Made:
         """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
         columns = self.columns(draw, 1)
-        scratch = self._memory.scratch  # lane 0 of the last register is the draw
+        scratch = self._scratch(kernel)  # its lane 0 is the draw
         return Made(
             params=scratch.values[: len(PARAMETERS), 0].copy(),
             h0=scratch.values[len(PARAMETERS), 0],

@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastlstm.arrays import build_gradients, build_trace
-from fastlstm.kernel import allocate_scratch, lanes
+from fastlstm import arrays, kernel, wide_kernel
+from fastlstm.kernel import lanes
 from fastlstm.names import PARAMETERS
 from fastlstm.threads import available_threads, in_order
 
@@ -68,12 +68,13 @@ def _parameter_array(params: Params) -> Array:
     if not isinstance(params, Mapping):
         array = np.asarray(params)
         if array.ndim not in (1, 2) or array.shape[-1] != len(PARAMETERS):
-            raise ValueError(f"params has shape {array.shape}; it must be (draws, 14) or (14,), in the order of PARAMETERS")
+            raise ValueError(f"params has shape {array.shape}; it must be (draws, 14) or (14,)")
         return np.atleast_2d(array)
     unknown = [name for name in params if name not in PARAMETERS]
     missing = [name for name in PARAMETERS if name not in params]
     if unknown or missing:
-        raise ValueError(f"params lacks {missing} and has unknown {unknown}; the names are {' '.join(PARAMETERS)}")
+        names = " ".join(PARAMETERS)
+        raise ValueError(f"params lacks {missing} and has unknown {unknown}; the names are {names}")
     columns = [np.atleast_1d(np.asarray(params[name])) for name in PARAMETERS]
     try:
         return np.stack(np.broadcast_arrays(*columns), axis=-1)
@@ -85,7 +86,7 @@ def _parameter_array(params: Params) -> Array:
 def _sequence_array(name: str, values: ArrayLike) -> Array:
     array = np.asarray(values)
     if array.ndim not in (1, 2) or array.shape[-1] == 0:
-        raise ValueError(f"{name} has shape {array.shape}; it must be (draws, steps) or (steps,), with steps > 0")
+        raise ValueError(f"{name} has shape {array.shape}; it must be (draws, steps) or (steps,), steps > 0")
     return np.atleast_2d(array)
 
 
@@ -122,12 +123,12 @@ def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike 
     Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, F1 to F7.
     """
     given = inputs(params, x, h0, C0)
-    kernel = build_trace(given.dtype)
+    fill = arrays.build_trace(given.dtype)
     out = np.empty((7, *given.x.shape), given.dtype)
 
     def work(part: slice) -> None:
-        scratch = allocate_scratch(given.dtype, given.x.shape[1], inputs=True)
-        kernel(given.params[part], given.state[part], given.x[part], scratch, out[:, part])
+        scratch = kernel.allocate_scratch(given.dtype, given.x.shape[1])
+        fill(given.params[part], given.state[part], given.x[part], scratch, out[:, part])
 
     tasks, threads = given.slices()
     for _ in in_order(work, tasks, threads=threads):
@@ -163,21 +164,50 @@ def gradients(
     return run_gradients(given, dy, mode)
 
 
-def run_gradients(given: Inputs, target: Array, mode: Mode, *, loss: str = "given", silent: int = 0) -> Gradients:
-    """Gradients for a loss of its own, whose targets (draws, steps) stand in for dy; see arrays.build_gradients."""
-    kernel = build_gradients(given.dtype, mode, loss)
-    out_params = np.empty((len(given.x), 14), given.dtype)
-    out_state = np.empty((len(given.x), 2), given.dtype)
-    out_x = np.empty(given.x.shape, given.dtype)
+def run_gradients(
+    given: Inputs, target: Array, mode: Mode, *, loss: str = "given", silent: int = 0
+) -> Gradients:
+    """Gradients for a loss of its own, whose targets (draws, steps) stand in for dy; see arrays.build_gradients.
 
-    def work(part: slice) -> None:
-        scratch = allocate_scratch(given.dtype, given.x.shape[1], inputs=True)
-        kernel(
-            given.params[part], given.state[part], given.x[part], target[part], silent,
-            scratch, out_params[part], out_state[part], out_x[part],
-        )  # fmt: skip
+    Draws that leave the range of plain numbers are computed once more with wide ones.
+    """
+    out = GradientArrays(given)
+    out.fill(arrays.build_gradients, kernel.allocate_scratch, given, target, mode, loss, silent)
+    strained = np.flatnonzero(out.strained)
+    if len(strained):
+        again = Inputs(given.params[strained], given.state[strained], given.x[strained], given.dtype)
+        exact = GradientArrays(again)
+        exact.fill(
+            wide_kernel.build_gradients, wide_kernel.allocate_scratch, again, target[strained], mode, loss, silent
+        )
+        for mine, theirs in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
+            mine[strained] = theirs
+    return Gradients(out.params, out.x, out.state[:, 0], out.state[:, 1])
 
-    tasks, threads = given.slices()
-    for _ in in_order(work, tasks, threads=threads):
-        pass
-    return Gradients(out_params, out_x, out_state[:, 0], out_state[:, 1])
+
+class GradientArrays:
+    """What a gradient kernel fills for some draws."""
+
+    def __init__(self, given: Inputs) -> None:
+        draws, steps = given.x.shape
+        self.params = np.empty((draws, len(PARAMETERS)), given.dtype)
+        self.state = np.empty((draws, 2), given.dtype)
+        self.x = np.empty((draws, steps), given.dtype)
+        self.strained = np.empty((draws, 1), given.dtype)
+
+    def fill(
+        self, build: Any, allocate: Any, given: Inputs, target: Array, mode: Mode, loss: str, silent: int
+    ) -> None:
+        """Run a kernel, plain or wide, over all draws."""
+        kernel = build(given.dtype, mode, loss)
+
+        def work(part: slice) -> None:
+            kernel(
+                given.params[part], given.state[part], given.x[part], target[part], silent,
+                allocate(given.dtype, given.x.shape[1], inputs=True),
+                self.params[part], self.state[part], self.x[part], self.strained[part],
+            )  # fmt: skip
+
+        tasks, threads = given.slices()
+        for _ in in_order(work, tasks, threads=threads):
+            pass

@@ -1,0 +1,56 @@
+"""What can go wrong with a run directory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """What can go wrong with a run directory."""
+
+
+class DirectoryLocked(StoreError):  # noqa: N818
+    """Another process is at work in the directory."""
+
+
+class OtherSpec(StoreError):  # noqa: N818
+    """The directory belongs to another spec; `stored_spec_text` is that spec ("" if it cannot be read)."""
+
+    def __init__(self, path: Path, stored_spec_text: str) -> None:
+        super().__init__(f"{path} belongs to another spec; give another directory, or remove this one")
+        self.stored_spec_text = stored_spec_text
+
+
+class DiskError(StoreError):
+    """The disk is full, failing, or may not be written; `errno` says which. What is committed stays."""
+
+    def __init__(self, error: OSError) -> None:
+        where = f": {error.filename}" if error.filename else ""
+        super().__init__(f"{error.strerror or error}{where}")
+        self.errno = error.errno
+
+
+class Damaged(StoreError):  # noqa: N818
+    """A file is missing or is not what was written."""
+
+
+class NotARun(StoreError):  # noqa: N818
+    """The folder is not a run directory."""
+
+
+class NotThere(StoreError):  # noqa: N818
+    """What is asked for is not in the run: rows that are not kept, or a table that is not made yet."""
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(error) from error
+
+
+def locked(path: Path) -> DirectoryLocked:
+    return DirectoryLocked(
+        f"another fastlstm process is at work in {path}; its lock ends with it, there is nothing to remove"
+    )

@@ -1,0 +1,165 @@
+"""Every file read again and compared with what was written."""
+
+import errno
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fastlstm.disk import Disk, remove_if_possible
+from fastlstm.store.errors import Damaged, NotARun, disk_errors, locked
+from fastlstm.store.folder import (
+    DISK,
+    JOURNAL,
+    LOCK,
+    PART_FILE,
+    RUN,
+    SPEC,
+    Found,
+    Problem,
+    change_record,
+    look,
+    read_record,
+    read_whole,
+    temporaries,
+    tidy,
+    unfinish,
+)
+from fastlstm.store.journal import COUNTS, ROWS, Journal, PartId, Stored, part_file, table_file
+from fastlstm.store.parquet import decode, wrong_draws
+
+
+def verify(path: str | os.PathLike[str], *, repair: bool = False, disk: Disk = DISK) -> list[Problem]:
+    """Read every file again and name all that is not as it was written.
+
+    Checked are sizes and hashes, the number and the ids of the rows, that all parts have one schema, that
+    draws are neither doubled nor, in a finished run, missing, the tables' hashes, and files that do not
+    belong.
+
+    With `repair`, parts and tables with a problem go, and what fastlstm left behind; the next run makes them
+    again. Files that fastlstm did not make are named, and stay. Raises NotARun, DirectoryLocked, DiskError.
+    """
+    path = Path(path)
+    with disk_errors(), _alone(disk, path, writing=repair):
+        found = look(disk, path)
+        record = read_record(disk, path)
+        journal = Journal.merged(map(Journal, found.journals.values()))
+        problems = [
+            *_check_record(disk, path, record, journal),
+            *_check_parts(disk, path, journal),
+            *_check_ranges(journal, finished=record is not None and record["finished"] is not None),
+            *_check_strays(found, journal),
+        ]
+        bad_tables = dict(_check_tables(disk, path, journal))
+        problems += bad_tables.values()
+        if repair and problems:
+            for file in temporaries(found):
+                disk.remove(path / file)
+            for problem in problems:
+                if problem.part is not None:
+                    journal.parts.pop(problem.part, None)
+            for name in bad_tables:
+                del journal.tables[name]
+            if record is not None:
+                change_record(disk, path, unfinish)
+            tidy(disk, path, found, journal)
+            remove_if_possible(disk, [path / problem.file for problem in bad_tables.values()])
+    return problems
+
+
+@contextmanager
+def _alone(disk: Disk, path: Path, *, writing: bool) -> Iterator[None]:
+    """Hold the lock of a directory that is a run's; who only reads where nobody may write needs none."""
+    if not any((path / name).exists() for name in (RUN, JOURNAL)):
+        raise NotARun(f"{path} is not a run directory: it has no {RUN}")
+    lock = None
+    try:
+        lock = disk.lock(path / LOCK)
+    except BlockingIOError:
+        raise locked(path) from None
+    except OSError as error:
+        if writing or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+    try:
+        yield
+    finally:
+        if lock is not None:
+            disk.close(lock)
+
+
+def _check_record(
+    disk: Disk, path: Path, record: Mapping[str, Any] | None, journal: Journal
+) -> Iterator[Problem]:
+    if journal.damaged_lines or journal.torn:
+        torn = " and a torn end" if journal.torn else ""
+        yield Problem(JOURNAL, f"the journals have {journal.damaged_lines} damaged lines{torn}")
+    if record is None:
+        yield Problem(RUN, "missing or damaged")
+        return
+    if record["finished"] is not None and journal.totals() != record["totals"]:
+        yield Problem(
+            JOURNAL, f"the journals have {journal.totals()}, the run was finished with {record['totals']}"
+        )
+    try:
+        read_whole(disk, path, SPEC, Stored(*record["spec"]))
+    except Damaged as error:
+        yield Problem(SPEC, str(error))
+
+
+def _check_parts(disk: Disk, path: Path, journal: Journal) -> Iterator[Problem]:
+    schemas: dict[PartId, pa.Schema] = {}
+    for entry in journal.in_order():
+        for file, stored in entry.files().items():
+            try:
+                data = read_whole(disk, path, file, stored)
+            except Damaged as error:
+                yield Problem(file, str(error), entry.part)
+                continue
+            if stored is entry.rows:
+                if wrong := wrong_draws(decode(data, columns=["draw"])["draw"], entry):
+                    yield Problem(file, wrong, entry.part)
+                schemas[entry.part] = pq.read_schema(pa.BufferReader(data)).remove_metadata()
+    usual = Counter(schemas.values()).most_common(1)
+    for part, schema in schemas.items():
+        if schema != usual[0][0]:
+            yield Problem(part_file(ROWS, part), "has other columns than the other parts", part)
+
+
+def _check_ranges(journal: Journal, *, finished: bool) -> Iterator[Problem]:
+    point, following = -1, 0
+    for entry in journal.in_order():
+        if entry.part.point != point:
+            point, following = entry.part.point, 0
+        file = part_file(ROWS if entry.rows is not None else COUNTS, entry.part)
+        if entry.first_draw < following:
+            yield Problem(
+                file, f"draws {entry.first_draw} .. {following - 1} are in another part too", entry.part
+            )
+        elif entry.first_draw > following and finished:
+            yield Problem(file, f"draws {following} .. {entry.first_draw - 1} before it are missing")
+        following = max(following, entry.first_draw + entry.draws)
+
+
+def _check_strays(found: Found, journal: Journal) -> Iterator[Problem]:
+    known = {file for entry in journal.parts.values() for file in entry.files()}
+    for file in sorted(found.files.keys() - known - set(temporaries(found))):
+        if not file.rpartition("/")[2].startswith((".", "_")):  # those no reader sees
+            yield Problem(
+                file,
+                "does not belong to the run" if PART_FILE.fullmatch(file) is None else "is not committed",
+            )
+    for file in temporaries(found):
+        yield Problem(file, "was left by a process that died")
+
+
+def _check_tables(disk: Disk, path: Path, journal: Journal) -> Iterator[tuple[str, Problem]]:
+    for name, stored in sorted(journal.tables.items()):
+        try:
+            read_whole(disk, path, table_file(name), stored)
+        except Damaged as error:
+            yield name, Problem(table_file(name), str(error))

@@ -1,0 +1,214 @@
+"""What a run directory says: status, spec, rows, tables, counts, and the hash of its content."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
+
+from fastlstm.disk import Disk
+from fastlstm.store.errors import Damaged, NotARun, NotThere, disk_errors
+from fastlstm.store.folder import DISK, RUN, SPEC, read_journal, read_record, read_whole
+from fastlstm.store.journal import COUNTS, ROWS, Journal, PartEntry, PartId, Stored, part_file, table_file
+from fastlstm.store.parquet import ColumnHash, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a run stands: totals of what is committed; times in UTC, ISO 8601, None if not yet.
+
+    `sessions` has, for each process that wrote into the directory, its provenance, shard, start, end and
+    draws; a session that was killed has no end. `damaged_lines` counts journal lines that cannot be trusted,
+    without a torn last one, which the next run cuts off.
+    """
+
+    path: Path
+    spec_hash: str
+    layout: dict[str, Any]
+    started: str
+    finished: str | None
+    sessions: list[dict[str, Any]]
+    parts: int
+    draws: int
+    rows: int
+    bytes: int
+    draws_by_point: dict[int, int]
+    tables: tuple[str, ...]
+    damaged_lines: int
+
+
+def status(path: str | os.PathLike[str], *, disk: Disk = DISK) -> Status:
+    """Where the run stands, from its record and journals alone. Raises NotARun, Damaged, DiskError."""
+    path = Path(path)
+    with disk_errors():
+        record = _record_of(disk, path)
+        journal = read_journal(disk, path)
+    by_point: Counter[int] = Counter()
+    for entry in journal.parts.values():
+        by_point[entry.part.point] += entry.draws
+    stored = [stored for entry in journal.parts.values() for stored in entry.files().values()]
+    return Status(
+        path=path,
+        spec_hash=record["spec_hash"],
+        layout=record["layout"],
+        started=record["created"],
+        finished=record["finished"],
+        sessions=record["sessions"],
+        **journal.totals(),
+        bytes=sum(each.size for each in [*stored, *journal.tables.values()]),
+        draws_by_point=dict(sorted(by_point.items())),
+        tables=tuple(sorted(journal.tables)),
+        damaged_lines=journal.damaged_lines,
+    )
+
+
+def read_spec(path: str | os.PathLike[str], *, disk: Disk = DISK) -> str:
+    """The normalised spec, as run. Raises NotARun, Damaged, DiskError."""
+    with disk_errors():
+        record = _record_of(disk, Path(path))
+        return read_whole(disk, Path(path), SPEC, Stored(*record["spec"])).decode()
+
+
+def read_rows(
+    path: str | os.PathLike[str],
+    *,
+    columns: list[str] | None = None,
+    filters: list[Any] | None = None,
+    disk: Disk = DISK,
+) -> pd.DataFrame:
+    """The committed rows by point and draw; every byte that counts is checked on the way.
+
+    `columns` and `filters` are those of pandas.read_parquet. `point` is an integer column here, so that it
+    can be compared; pandas.read_parquet makes it a categorical. Raises NotARun, NotThere, Damaged, DiskError,
+    KeyError.
+    """
+    path = Path(path)
+    with disk_errors():
+        entries = [entry for entry in _journal_of(disk, path).in_order() if entry.rows is not None]
+        if not entries:
+            raise NotThere(f"{path} has no rows: none are committed yet, or its spec keeps none")
+        files = [part_file(ROWS, entry.part) for entry in entries]
+        for file, entry in zip(files, entries, strict=True):
+            _check_end(disk, path / file, entry)
+        schema = pq.read_schema(path / files[0])
+        if unknown := set(columns or ()) - {"point", *schema.names}:
+            raise KeyError(
+                f"no column {', '.join(sorted(unknown))}; there are point, {', '.join(schema.names)}"
+            )
+        options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+        dataset = ds.FileSystemDataset.from_paths(
+            [str((path / file).absolute()) for file in files],
+            schema=schema.insert(0, pa.field("point", pa.int32(), nullable=False)),
+            format=ds.ParquetFileFormat(default_fragment_scan_options=options),
+            filesystem=LocalFileSystem(),
+            partitions=[ds.field("point") == pa.scalar(entry.part.point, pa.int32()) for entry in entries],
+        )
+        # Made before anything is read, so that a filter that makes no sense is not taken for damage.
+        scanner = dataset.scanner(
+            columns=columns, filter=None if filters is None else pq.filters_to_expression(filters)
+        )
+        try:
+            table = scanner.to_table()
+        except (OSError, pa.ArrowInvalid) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
+            raise Damaged(
+                f"rows in {path / ROWS} are not what was written ({error}); verify names the file"
+            ) from error
+    return _to_pandas(table, schema.metadata)
+
+
+def read_table(path: str | os.PathLike[str], name: str, *, disk: Disk = DISK) -> pd.DataFrame:
+    """A table such as `regimes`. Raises NotARun, NotThere, Damaged, DiskError."""
+    path = Path(path)
+    with disk_errors():
+        stored = _journal_of(disk, path).tables.get(name)
+        if stored is None:
+            raise NotThere(f"{path} has no table {name}: it is made when the run ends")
+        table = decode(read_whole(disk, path, table_file(name), stored))
+    return _to_pandas(table, table.schema.metadata)
+
+
+def read_counts(path: str | os.PathLike[str], *, disk: Disk = DISK) -> Iterator[tuple[PartId, pa.Table]]:
+    """The counts of each committed part, by point and draw, one part at a time in memory.
+
+    Raises NotARun, Damaged, DiskError.
+    """
+    path = Path(path)
+    with disk_errors():
+        entries = _journal_of(disk, path).in_order()
+    for entry in entries:
+        with disk_errors():
+            data = read_whole(disk, path, part_file(COUNTS, entry.part), entry.counts)
+        yield entry.part, decode(data)
+
+
+def _record_of(disk: Disk, path: Path) -> dict[str, Any]:
+    record = read_record(disk, path)
+    if record is None:
+        if (path / RUN).exists():
+            raise Damaged(f"{path / RUN} is damaged; run the same spec in it again")
+        raise NotARun(f"{path} is not a run directory: it has no {RUN}")
+    return record
+
+
+def _journal_of(disk: Disk, path: Path) -> Journal:
+    _record_of(disk, path)
+    journal = read_journal(disk, path)
+    if journal.damaged_lines:
+        raise Damaged(f"{path} has damaged journal lines; run the spec again, which makes those parts anew")
+    return journal
+
+
+def _check_end(disk: Disk, path: Path, entry: PartEntry) -> None:
+    assert entry.footer is not None
+    try:
+        end = disk.read(path, last=entry.footer.size)
+    except FileNotFoundError:
+        raise Damaged(f"{path} is missing") from None
+    if Stored.of(end) != entry.footer:
+        raise Damaged(f"{path} is not what was written")
+
+
+def _to_pandas(table: pa.Table, metadata: Mapping[bytes, bytes] | None) -> pd.DataFrame:
+    try:
+        # Page headers have no checksum: a dictionary that lost values there leaves stray indices.
+        table.validate(full=True)
+    except (pa.ArrowInvalid, pa.lib.ArrowIndexError) as error:
+        raise Damaged(f"what was read is not what was written ({error}); verify names the file") from error
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    frame.attrs = json.loads((metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
+    return frame
+
+
+def content_hash(path: str | os.PathLike[str], *, disk: Disk = DISK) -> str:
+    """The SHA-256 of what the run says: its rows in the order of the draws, and its tables.
+
+    The size of the parts, the encoding and the metadata do not enter. Raises NotARun, Damaged, DiskError.
+    """
+    path = Path(path)
+    columns: dict[tuple[str, str], ColumnHash] = {}
+
+    def take(owner: str, table: pa.Table) -> None:
+        for name in table.column_names:
+            columns.setdefault((owner, name), ColumnHash()).take(table[name])
+
+    with disk_errors():
+        journal = _journal_of(disk, path)
+        for entry in journal.in_order():
+            if entry.rows is not None:
+                file = part_file(ROWS, entry.part)
+                take(f"point {entry.part.point}", decode(read_whole(disk, path, file, entry.rows)))
+        for name, stored in journal.tables.items():
+            take(f"table {name}", decode(read_whole(disk, path, table_file(name), stored)))
+    lines = [json.dumps([owner, name, columns[owner, name].digest()]) for owner, name in sorted(columns)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

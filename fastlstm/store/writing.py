@@ -1,0 +1,327 @@
+"""The run directory opened for writing: locks, recovery, and the commit of parts and tables."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from fastlstm.disk import Disk, append, make_folders, put, remove_if_possible
+from fastlstm.store.errors import Damaged, OtherSpec, StoreError, disk_errors, locked
+from fastlstm.store.folder import (
+    DISK,
+    JOURNAL,
+    LOCK,
+    RUN,
+    SPEC,
+    Problem,
+    change_record,
+    look,
+    read_record,
+    record_locked,
+    temporaries,
+    tidy,
+    unfinish,
+)
+from fastlstm.store.journal import (
+    COUNTS,
+    ROWS,
+    Journal,
+    PartEntry,
+    PartId,
+    Stored,
+    part_file,
+    part_line,
+    seal,
+    table_file,
+    table_line,
+)
+from fastlstm.store.parquet import encode, footer, without_nulls, wrong_draws
+
+_SHARD_LOCK = re.compile(r"_lock-\d+-of-(\d+)")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class RunDirectory:
+    """A run directory opened for writing; its lock is held until `close`. Use it as a context manager.
+
+    `layout` is the one chosen when the directory was made. `dropped` names what was missing or not whole on
+    opening, and is to be made again. One thread at a time may call the methods that write.
+    """
+
+    def __init__(
+        self, path: Path, disk: Disk, provenance: Mapping[str, Any], shard: tuple[int, int] | None
+    ) -> None:
+        self.path = path
+        self.layout: dict[str, Any] = {}
+        self.dropped: tuple[Problem, ...] = ()
+        self._disk = disk
+        self._shard = None if shard is None else f"{shard[0]}-of-{shard[1]}"
+        self._tag = "" if shard is None else f".{self._shard}"
+        self._journal = Journal()
+        self._journal_path = path / (JOURNAL if shard is None else f"_journal-{self._shard}.jsonl")
+        self._journal_size = 0
+        self._finished = False
+        self._session: dict[str, Any] = {
+            "provenance": dict(provenance),
+            "shard": self._shard,
+            "started": _now(),
+            "ended": None,
+            "draws": 0,
+        }
+        self._session_number: int | None = None
+        self._locks: list[int] = []
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        spec_text: str,
+        spec_hash: str,
+        provenance: Mapping[str, Any],
+        layout: Mapping[str, Any],
+        shard: tuple[int, int] | None = None,
+        disk: Disk = DISK,
+    ) -> Self:
+        """Make the run directory, or go on with it.
+
+        Parts whose files are there in full stay; torn journal lines, files of unfinished parts and
+        temporaries go. A shard (k, n), k of 1 .. n, leaves alone what may be another shard's. `provenance`
+        and `layout` are JSON mappings; a directory that exists keeps its own layout. A run with nothing to do
+        writes nothing.
+
+        Raises DirectoryLocked, OtherSpec, DiskError, and Damaged where draws stand without a record of their
+        spec.
+        """
+        if shard is not None and not 1 <= shard[0] <= shard[1]:
+            raise ValueError(f"shard {shard[0]}/{shard[1]}: the first number counts from 1 to the second")
+        run = cls(Path(path), disk, provenance, shard)
+        with disk_errors():
+            try:
+                make_folders(disk, run.path)
+                run._take_locks(shard)
+                run._recover(spec_text, spec_hash, layout)
+            except BaseException:
+                run._give_locks_back()
+                raise
+        return run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except StoreError:
+            if error is None:
+                raise
+
+    @property
+    def committed(self) -> dict[PartId, PartEntry]:
+        """A copy of the committed parts; those of other shards are as they were on opening."""
+        return dict(self._journal.parts)
+
+    @property
+    def finished(self) -> bool:
+        """Whether `finish` was called, and nothing was lost or written since."""
+        return self._finished
+
+    def commit(
+        self, part: PartId, *, first_draw: int, draws: int, rows: pa.Table | None, counts: pa.Table
+    ) -> PartEntry:
+        """Make a part durable: the draws first_draw .. first_draw + draws - 1 of its point.
+
+        `rows` is None where the run keeps no rows; else it has no nulls and a column `draw`, int64 and
+        increasing, and the same schema and dictionaries in all parts. Raises DiskError; then nothing of the
+        part remains.
+        """
+        if part in self._journal.parts:
+            raise ValueError(f"{part} is committed already")
+        encoded = encode(counts)
+        entry = PartEntry(part, first_draw, draws, 0, None, None, Stored.of(encoded))
+        data = {self.path / part_file(COUNTS, part): encoded}
+        if rows is not None:
+            encoded = encode(without_nulls(rows))
+            entry = replace(entry, kept=len(rows), rows=Stored.of(encoded), footer=Stored.of(footer(encoded)))
+            data[self.path / part_file(ROWS, part)] = encoded
+            if wrong := wrong_draws(rows["draw"], entry):
+                raise ValueError(f"{part}: {wrong}")
+        line = part_line(entry)
+        with disk_errors():
+            self._begin_to_write()
+            for path in data:
+                make_folders(self._disk, path.parent)
+            try:
+                put(self._disk, data, tag=self._tag)
+                self._append(line)
+            except BaseException:
+                remove_if_possible(self._disk, data)
+                raise
+        self._journal.parts[part] = entry
+        self._session["draws"] += draws
+        return entry
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write `name`.parquet, or replace it in one step. One with the same bytes is left alone."""
+        if self._shard is not None:
+            raise ValueError("a shard sees only its share of the draws: it makes no tables")
+        data = encode(table)
+        stored = Stored.of(data)
+        if self._journal.tables.get(name) == stored:
+            return
+        with disk_errors():
+            self._begin_to_write()
+            if name in self._journal.tables:
+                # So that at no time the journal vouches for another table than the one that is there.
+                self._append(table_line(name, None))
+                del self._journal.tables[name]
+            put(self._disk, {self.path / table_file(name): data})
+            self._append(table_line(name, stored))
+        self._journal.tables[name] = stored
+
+    def finish(self) -> None:
+        """Stamp the run as finished, with its totals. Does nothing if it is."""
+        if self._shard is not None:
+            raise ValueError("a shard sees only its share of the draws: it does not finish the run")
+        if self._finished:
+            return
+        stamp = {"finished": _now(), "totals": self._journal.totals()}
+        with disk_errors():
+            self._begin_to_write()
+            self._change_record(lambda record: record.update(stamp))
+        self._finished = True
+
+    def close(self) -> None:
+        """Stamp the end of the session, if it wrote anything, and give the lock back. May be called again."""
+        if not self._locks:
+            return
+        try:
+            if self._session_number is not None:
+                self._session["ended"] = _now()
+                with disk_errors():
+                    self._change_record(self._end_session)
+        finally:
+            self._give_locks_back()
+
+    def _begin_to_write(self) -> None:
+        """Enter this session into the record before it changes anything else."""
+        if self._session_number is None or self._finished:
+            self._session_number = len(self._change_record(self._enter_session)["sessions"]) - 1
+            self._finished = False
+
+    def _enter_session(self, record: dict[str, Any]) -> None:
+        unfinish(record)
+        if self._session_number is None:
+            record["sessions"].append(self._session)
+
+    def _end_session(self, record: dict[str, Any]) -> None:
+        record["sessions"][self._session_number] = self._session
+
+    def _change_record(self, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        return change_record(self._disk, self.path, change, tag=self._tag)
+
+    def _append(self, line: bytes) -> None:
+        append(self._disk, self._journal_path, self._journal_size, line)
+        self._journal_size += len(line)
+
+    def _take_locks(self, shard: tuple[int, int] | None) -> None:
+        try:
+            self._locks.append(self._disk.lock(self.path / LOCK, shared=shard is not None))
+            if shard is not None:
+                with record_locked(self._disk, self.path):
+                    self._locks.append(self._disk.lock(self.path / f"{LOCK}-{self._shard}"))
+                    # Shards of another division would do the same parts once more.
+                    for name, _, _ in self._disk.names(self.path):
+                        if (match := _SHARD_LOCK.fullmatch(name)) and int(match[1]) != shard[1]:
+                            self._disk.close(self._disk.lock(self.path / name))
+        except BlockingIOError:
+            raise locked(self.path) from None
+
+    def _give_locks_back(self) -> None:
+        locks, self._locks = self._locks, []
+        for lock in reversed(locks):
+            with suppress(OSError):  # it is free all the same
+                self._disk.close(lock)
+
+    def _recover(self, spec_text: str, spec_hash: str, layout: Mapping[str, Any]) -> None:
+        """Bring the directory to what its journals and its files agree on."""
+        with record_locked(self._disk, self.path):
+            record = self._recover_record(spec_text.encode(), spec_hash, layout)
+        self.layout = record["layout"]
+        self._finished = record["finished"] is not None
+        found = look(self._disk, self.path)
+        for file in temporaries(found):
+            if file.endswith(f"{self._tag}.partial"):
+                self._disk.remove(self.path / file)
+
+        def usable(entry: PartEntry) -> bool:
+            return all(found.files.get(file) == stored.size for file, stored in entry.files().items())
+
+        journals = {name: Journal(text, usable) for name, text in found.journals.items()}
+        self._journal = Journal.merged(journals.values())
+        for part in sorted(self._journal.refused):
+            self.dropped += (Problem(part_file(COUNTS, part), "the part is missing or not whole", part),)
+        for name, stored in sorted(self._journal.tables.items()):
+            if found.top.get(table_file(name)) != stored.size:
+                self.dropped += (Problem(table_file(name), "missing or not whole"),)
+                del self._journal.tables[name]
+        if self._finished and (self.dropped or self._journal.totals() != record["totals"]):
+            # First of all, so that at no time a run looks finished while parts are missing.
+            self._change_record(unfinish)
+            self._finished = False
+        if self._shard is None:
+            tidy(self._disk, self.path, found, self._journal)
+        else:
+            own = journals.get(self._journal_path.name)
+            if own is None or not own.says_the_same(own):
+                put(self._disk, {self._journal_path: b"" if own is None else own.text()}, tag=self._tag)
+        self._journal_size = len(self._disk.read(self._journal_path))
+
+    def _recover_record(self, spec: bytes, spec_hash: str, layout: Mapping[str, Any]) -> dict[str, Any]:
+        """The record in _run.json, made if the directory is new, and the spec beside it."""
+        record = read_record(self._disk, self.path)
+        try:
+            stored_spec = self._disk.read(self.path / SPEC)
+        except FileNotFoundError:
+            stored_spec = b""
+        if record is not None and record["spec_hash"] != spec_hash:
+            raise OtherSpec(self.path, stored_spec.decode(errors="replace"))
+        if record is not None and Stored.of(stored_spec) == Stored(*record["spec"]):
+            return record
+        if record is None:
+            self._start_again(spec, stored_spec)
+            record = {"spec_hash": spec_hash, "layout": dict(layout), "created": _now(), "sessions": []}
+            unfinish(record)
+        record["spec"] = Stored.of(spec)
+        for name, data in {SPEC: spec, RUN: seal(record, indent=1)}.items():
+            put(self._disk, {self.path / name: data}, tag=self._tag)
+        return record
+
+    def _start_again(self, spec: bytes, stored_spec: bytes) -> None:
+        """Clear the way for a new record: nothing, unless the old one was lost.
+
+        With it the layout is lost, and so what the parts are parts of: they are made again.
+        """
+        found = look(self._disk, self.path)
+        if not (any(found.journals.values()) or found.files):
+            return
+        if self._shard is not None or stored_spec != spec:
+            raise Damaged(
+                f"{self.path} holds draws, but its {RUN} is missing or damaged: give another directory, "
+                "remove this one, or run the same spec in it without shards, which makes its draws again"
+            )
+        self.dropped += (Problem(RUN, "missing or damaged; all parts are made again"),)
+        for name in found.journals:
+            self._disk.remove(self.path / name)

@@ -1,0 +1,462 @@
+"""Lanes with an exponent of their own: floating point numbers that neither overflow nor underflow.
+
+`Wide` is a register m of sizes in [1, 2), or 0, and an integer register k: the numbers m * 2^k. Arithmetic rounds
+like that of m's type, but every result of finite operands is in range, 2^-2^30 to 2^2^30. It costs several times as
+much as plain lanes, so it is used for the draws that leave the range of those, and for no others.
+
+The module has the names of simd, scale and elementary that the equations and the passes are written in, and
+`over` puts these in place of those: the same source, over another kind of number.
+"""
+
+import operator
+from collections.abc import Mapping
+from functools import cache
+from types import FunctionType, ModuleType, SimpleNamespace
+from typing import Any
+
+from numba import literal_unroll
+from numba.core import cgutils, types
+from numba.core.dispatcher import Dispatcher
+from numba.extending import intrinsic, models, overload, register_model
+
+from fastlstm import elementary, scale, simd
+from fastlstm.jit import OPTIONS, inline
+from fastlstm.scale import NOWHERE
+from fastlstm.simd import Vec
+
+Activation = elementary.Activation
+
+
+class Wide(types.Type):
+    """The Numba type of lanes with exponents."""
+
+    def __init__(self, vec: Vec) -> None:
+        self.vec = vec
+        super().__init__(name=f"Wide({vec})")
+
+    @property
+    def exponents(self) -> Vec:
+        """The type of k."""
+        return Vec(types.int32 if self.vec.dtype == types.float32 else types.int64, self.vec.lanes)
+
+
+@register_model(Wide)
+class _WideModel(models.StructModel):
+    def __init__(self, manager, wide):
+        super().__init__(manager, wide, [("m", wide.vec), ("k", wide.exponents)])
+
+
+@intrinsic
+def _pair(typingctx, m, k):
+    wide = Wide(m)
+
+    def codegen(context, builder, signature, arguments):
+        held = cgutils.create_struct_proxy(wide)(context, builder)
+        held.m, held.k = arguments
+        return held._getvalue()
+
+    return wide(m, k), codegen
+
+
+def _member(name):
+    def function(typingctx, w):
+        if not isinstance(w, Wide):
+            return None
+
+        def codegen(context, builder, signature, arguments):
+            return getattr(cgutils.create_struct_proxy(w)(context, builder, arguments[0]), name)
+
+        return (w.vec if name == "m" else w.exponents)(w), codegen
+
+    return function
+
+
+size_of = intrinsic(_member("m"))
+scale_of = intrinsic(_member("k"))
+
+
+@inline
+def normalised(m, k):
+    """m * 2^k with m brought into [1, 2); zero has the lowest exponent of all."""
+    own = scale.exponent(m)
+    return _pair(m * scale.power_of_two(-own), simd.select(m == 0.0, NOWHERE, simd.maximum(k + own, NOWHERE)))
+
+
+@inline
+def widen(v):
+    """Plain lanes as wide ones."""
+    return normalised(v, simd.as_integer(v) & 0)
+
+
+@inline
+def narrow(w):
+    """Wide lanes as plain ones, inf or 0 where they are out of range."""
+    return scale.times_power_of_two(size_of(w), scale_of(w))
+
+
+# --- operators -----------------------------------------------------------------------------------
+
+
+@inline
+def _add(a, b):
+    k = simd.maximum(scale_of(a), scale_of(b))
+    # what is smaller by the whole range of a float is far below the last bit of the sum
+    small, large = scale.power_of_two(scale_of(a) - k), scale.power_of_two(scale_of(b) - k)
+    return normalised(size_of(a) * small + size_of(b) * large, k)
+
+
+@inline
+def _negate(a):
+    return _pair(-size_of(a), scale_of(a))
+
+
+@inline
+def _subtract(a, b):
+    return _add(a, _negate(b))
+
+
+@inline
+def _multiply(a, b):
+    return normalised(size_of(a) * size_of(b), scale_of(a) + scale_of(b))
+
+
+@inline
+def _divide(a, b):
+    return normalised(size_of(a) / size_of(b), scale_of(a) - scale_of(b))
+
+
+@inline
+def _below(a, b):
+    return size_of(_subtract(a, b)) < 0.0
+
+
+@inline
+def _above(a, b):
+    return size_of(_subtract(a, b)) > 0.0
+
+
+@inline
+def _equal(a, b):
+    return size_of(_subtract(a, b)) == 0.0
+
+
+@inline
+def _unequal(a, b):
+    return size_of(_subtract(a, b)) != 0.0
+
+
+def _on_wide(symbol, wide):
+    """Give an operator its meaning where one side, at least, is wide."""
+
+    @overload(symbol, jit_options=OPTIONS)
+    def choose(a, b):
+        if isinstance(a, Wide) and isinstance(b, Wide):
+            return lambda a, b: wide(a, b)
+        if isinstance(a, Wide) and isinstance(b, Vec):
+            return lambda a, b: wide(a, widen(b))
+        if isinstance(a, Vec) and isinstance(b, Wide):
+            return lambda a, b: wide(widen(a), b)
+        if isinstance(a, Wide) and isinstance(b, types.Number):
+            return lambda a, b: wide(a, widen(simd.fill(size_of(a), b)))
+        if isinstance(a, types.Number) and isinstance(b, Wide):
+            return lambda a, b: wide(widen(simd.fill(size_of(b), a)), b)
+        return None
+
+
+_on_wide(operator.add, _add)
+_on_wide(operator.sub, _subtract)
+_on_wide(operator.mul, _multiply)
+_on_wide(operator.truediv, _divide)
+_on_wide(operator.lt, _below)
+_on_wide(operator.gt, _above)
+_on_wide(operator.eq, _equal)
+_on_wide(operator.ne, _unequal)
+
+
+@overload(operator.neg, jit_options=OPTIONS)
+def _neg(a):
+    return (lambda a: _negate(a)) if isinstance(a, Wide) else None
+
+
+# --- the names of simd, scale and elementary -----------------------------------------------------
+# Those that meet plain registers too do with these what their namesakes do.
+
+
+def _any_wide(*kinds):
+    return any(isinstance(kind, Wide) for kind in kinds)
+
+
+def _named(stub):
+    """Give a name its meaning in compiled code; the decorated function chooses it by the arguments' types."""
+    return overload(stub, jit_options=OPTIONS)
+
+
+def number(v):
+    """What the passes compute with: wide lanes."""
+
+
+@_named(number)
+def _number(v):
+    return (lambda v: v) if _any_wide(v) else (lambda v: widen(v))
+
+
+def fma(a, b, c):
+    """a * b + c; of wide numbers, rounded twice."""
+
+
+@_named(fma)
+def _fma(a, b, c):
+    return (lambda a, b, c: a * b + c) if _any_wide(a, b, c) else (lambda a, b, c: simd.fma(a, b, c))
+
+
+def fill(like, value):
+    """A number in every lane."""
+
+
+@_named(fill)
+def _fill(like, value):
+    if _any_wide(like):
+        return lambda like, value: widen(simd.fill(size_of(like), value))
+    return lambda like, value: simd.fill(like, value)
+
+
+@inline
+def _pick(mask, a, b):
+    return _pair(
+        simd.select(mask, size_of(a), size_of(b)),
+        simd.select(mask, scale_of(a), scale_of(b)),
+    )
+
+
+def select(mask, a, b):
+    """a where the mask is set, b elsewhere."""
+
+
+@_named(select)
+def _select(mask, a, b):
+    if isinstance(a, Wide) and isinstance(b, types.Number):
+        return lambda mask, a, b: _pick(mask, a, fill(a, b))
+    if isinstance(b, Wide) and isinstance(a, types.Number):
+        return lambda mask, a, b: _pick(mask, fill(b, a), b)
+    if _any_wide(a, b):
+        return lambda mask, a, b: _pick(mask, a, b)
+    return lambda mask, a, b: simd.select(mask, a, b)
+
+
+def absolute(v):
+    """|v|."""
+
+
+@_named(absolute)
+def _absolute(v):
+    if _any_wide(v):
+        return lambda v: _pair(simd.absolute(size_of(v)), scale_of(v))
+    return lambda v: simd.absolute(v)
+
+
+def maximum(a, b):
+    """The larger."""
+
+
+@_named(maximum)
+def _maximum(a, b):
+    return (lambda a, b: select(a > b, a, b)) if _any_wide(a, b) else (lambda a, b: simd.maximum(a, b))
+
+
+def minimum(a, b):
+    """The smaller."""
+
+
+@_named(minimum)
+def _minimum(a, b):
+    return (lambda a, b: select(a < b, a, b)) if _any_wide(a, b) else (lambda a, b: simd.minimum(a, b))
+
+
+def square_root(v):
+    """The square root."""
+
+
+@inline
+def _root(v):
+    odd = scale_of(v) & 1
+    return normalised(simd.square_root(size_of(v) * scale.power_of_two(odd)), (scale_of(v) - odd) >> 1)
+
+
+@_named(square_root)
+def _square_root(v):
+    return (lambda v: _root(v)) if _any_wide(v) else (lambda v: simd.square_root(v))
+
+
+@inline
+def polynomial(v, coefficients):
+    """A polynomial of wide lanes, as plain lanes."""
+    return simd.polynomial(narrow(v), coefficients)
+
+
+@inline
+def as_integer(v):
+    """Zero exponents: wide numbers carry their own."""
+    return scale_of(v) & 0
+
+
+def exponent(v):
+    """0: wide numbers carry their exponents themselves. Of plain lanes, theirs."""
+
+
+@_named(exponent)
+def _exponent(v):
+    return (lambda v: scale_of(v) & 0) if _any_wide(v) else (lambda v: scale.exponent(v))
+
+
+def times_power_of_two(v, k):
+    """v * 2^k."""
+
+
+@_named(times_power_of_two)
+def _times_power_of_two(v, k):
+    if _any_wide(v):
+        return lambda v, k: normalised(size_of(v), scale_of(v) + k)
+    return lambda v, k: scale.times_power_of_two(v, k)
+
+
+def outside(v, smallest, largest):
+    """Nowhere: wide numbers are in range."""
+
+
+@_named(outside)
+def _outside(v, smallest, largest):
+    if _any_wide(v):
+        return lambda v, smallest, largest: size_of(v) < -2.0
+    return lambda v, smallest, largest: scale.outside(v, smallest, largest)
+
+
+def log_scaled(v, k):
+    """ln |v * 2^k|, as plain lanes; -inf for zero."""
+
+
+@_named(log_scaled)
+def _log_scaled(v, k):
+    if _any_wide(v):
+        return lambda v, k: scale.log_scaled(size_of(v), scale_of(v) + k)
+    return lambda v, k: scale.log_scaled(v, k)
+
+
+def log10_scaled(v, k):
+    """log10 |v * 2^k|, as plain lanes; -inf for zero."""
+
+
+@_named(log10_scaled)
+def _log10_scaled(v, k):
+    if _any_wide(v):
+        return lambda v, k: scale.log10_scaled(size_of(v), scale_of(v) + k)
+    return lambda v, k: scale.log10_scaled(v, k)
+
+
+@inline
+def log(v):
+    """ln v, as plain lanes."""
+    return scale.log_scaled(size_of(v), scale_of(v))
+
+
+@inline
+def log_sigmoid(z):
+    """ln s(z), as plain lanes."""
+    return elementary.log_sigmoid(narrow(z))
+
+
+@inline
+def _decay(a):
+    """exp(-a) for plain lanes a >= 0; from 2^21 (float32) or 2^30 on it is that of these."""
+    k, q = elementary.exp_in_parts(-simd.minimum(a, simd.of_dtype(a, 2.0**21, 2.0**30)))
+    return normalised(1.0 + q, k)
+
+
+@inline
+def sigmoid(z):
+    """s(z), its slope, and the larger of s(z) and 1 - s(z)."""
+    v = narrow(z)
+    larger = widen(elementary.sigmoid(v).larger)
+    smaller = _decay(simd.absolute(v)) * larger
+    return Activation(_pick(v < 0.0, smaller, larger), smaller * larger, larger)
+
+
+@inline
+def tanh(z):
+    """tanh(z), its slope, and the larger of s(2z) and 1 - s(2z); where z is tiny, tanh(z) is z."""
+    v = narrow(z)
+    plain = elementary.tanh(v)
+    larger = widen(plain.larger)
+    smaller = _decay(2.0 * simd.absolute(v)) * larger
+    value = _pick(simd.absolute(v) < simd.of_dtype(v, 2.0**-13, 2.0**-28), z, widen(plain.value))
+    return Activation(value, 4.0 * (smaller * larger), larger)
+
+
+@inline
+def gates(z_f, z_i, z_o, z_c):
+    """The activations of f, i, o (sigmoid) and g (tanh)."""
+    return sigmoid(z_f), sigmoid(z_i), sigmoid(z_o), tanh(z_c)
+
+
+# --- memory --------------------------------------------------------------------------------------
+# Wide numbers lie in a pair of arrays (sizes, exponents) of the same shape.
+
+
+def load(array, index):
+    """The register at array[index]: a wide one from a pair of arrays, a plain one from an array."""
+
+
+@_named(load)
+def _load(array, index):
+    if isinstance(array, types.BaseTuple):
+        return lambda array, index: _pair(simd.load(array[0], index), simd.load(array[1], index))
+    return lambda array, index: simd.load(array, index)
+
+
+@inline
+def _store_pair(array, index, v):
+    simd.store(array[0], index, size_of(v))
+    simd.store(array[1], index, scale_of(v))
+
+
+def store(array, index, v):
+    """Write a register to array[index]; a wide one for which there is but one array is made plain."""
+
+
+@_named(store)
+def _store(array, index, v):
+    if isinstance(array, types.BaseTuple):
+        return lambda array, index, v: _store_pair(array, index, v)
+    if _any_wide(v):
+        return lambda array, index, v: simd.store(array, index, narrow(v))
+    return lambda array, index, v: simd.store(array, index, v)
+
+
+@inline
+def store_column(array, column, registers):
+    """Write register k of a tuple to array[k, column]."""
+    k = 0
+    for v in literal_unroll(registers):
+        store(array, (k, column), v)
+        k += 1
+
+
+# --- the same source over wide numbers -----------------------------------------------------------
+
+
+def over(module: ModuleType, *meanings: Mapping[str, Any]) -> SimpleNamespace:
+    """A module's functions, compiled and not, made again from the same code with other meanings of names they use."""
+    space = dict(vars(module))
+    for names in meanings:
+        space.update({name: names[name] for name in names if name in space and not name.startswith("_")})
+    for name, value in vars(module).items():
+        function = getattr(value, "py_func", getattr(value, "__wrapped__", value))
+        own = isinstance(function, FunctionType) and function.__module__ == module.__name__
+        if own and space[name] is value:
+            again = FunctionType(function.__code__, space, name, function.__defaults__)
+            again.__kwdefaults__ = function.__kwdefaults__
+            if isinstance(value, Dispatcher):
+                again = inline(again)
+            elif function is not value:
+                again = cache(again)
+            space[name] = again
+    return SimpleNamespace(**space)

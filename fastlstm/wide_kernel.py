@@ -1,0 +1,45 @@
+"""The kernels over wide numbers: the same source as kernel.py and arrays.py, for draws that plain lanes cannot hold."""
+
+from fastlstm import arrays, backward_pass, columns, forward_pass, kernel, lstm, wide
+from fastlstm.jit import inline
+from fastlstm.simd import store
+
+
+@inline
+def store_gradients(rows, total, k, readout):
+    """Put the gradients of a mode into their rows: every wide number has its exponent."""
+    row = 0
+    for v in total:
+        store(rows.sizes, (row,), wide.size_of(v))
+        store(rows.exponents, (row,), wide.scale_of(v))
+        row += 1
+    for v in (readout.W_y, readout.b_y):
+        store(rows.sizes, (row,), wide.size_of(v))
+        store(rows.exponents, (row,), wide.scale_of(v))
+        row += 1
+
+
+@inline
+def lost_sums(rows, h_0, C_0, steps, extent):
+    """Nowhere."""
+    return h_0 != h_0
+
+
+@inline
+def may_outgrow(p, C):
+    """Nowhere."""
+    return p.W_y != p.W_y
+
+
+_names = vars(wide)
+_lstm = vars(wide.over(lstm, _names))
+_forward = vars(wide.over(forward_pass, _names, _lstm))
+_backward = vars(wide.over(backward_pass, _names, _lstm)) | {"may_outgrow": may_outgrow}
+_columns = vars(wide.over(columns, _names, _forward, {"store_gradients": store_gradients}))
+_columns |= {"lost_sums": lost_sums}
+_kernel = wide.over(kernel, _names, _forward, _backward, _columns, {"NUMBERS": "wide"})
+_arrays = wide.over(arrays, _names, _lstm, _forward, _backward, _columns, vars(_kernel))
+
+allocate_scratch = _kernel.allocate_scratch
+build_simulation = _kernel.build_simulation
+build_gradients = _arrays.build_gradients
