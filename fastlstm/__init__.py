@@ -3,8 +3,9 @@
 from importlib.metadata import version
 
 from fastlstm.names import PARAMETERS
+from fastlstm.problems import SpecError
 from fastlstm.run import Run, read, run, simulate
-from fastlstm.spec import SpecError, load
+from fastlstm.spec import load
 from fastlstm.unit import Gradients, Trace, forward, gradients
 
 __version__ = version("fastlstm")

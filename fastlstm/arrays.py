@@ -72,7 +72,7 @@ def build_gradients(dtype, mode, loss="given"):
 
     @kernel(void(given, given, given, given, int64, memory, filled, filled, filled, filled))
     def gradients(params, state, x, target, silent, scratch, out_params, out_state, out_x, out_strained):
-        SOURCE  # part of the key of the compiled kernel
+        assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         params, state, x, target, scratch = uncounted((params, state, x, target, scratch))
         out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
         out_strained = uncounted(out_strained)
@@ -118,7 +118,7 @@ def build_trace(dtype):
 
     @kernel(void(given, given, given, memory, filled))
     def trace(params, state, x, scratch, out):
-        SOURCE  # part of the key of the compiled kernel
+        assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
         for start in range(0, len(x), WIDTH):
             gather_draws(scratch, params, state, x, start, WIDTH)
@@ -127,7 +127,7 @@ def build_trace(dtype):
             for t in range(x.shape[1]):
                 s = step(p, now, load(scratch.x, (t,)))
                 now = State(s.C, s.h)
-                z_y, y = output(p, s.h)
+                _, y = output(p, s.h)
                 store(scratch.values, (0,), s.f.value)
                 store(scratch.values, (1,), s.i.value)
                 store(scratch.values, (2,), s.o.value)

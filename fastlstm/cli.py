@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from fastlstm import __version__, spec, store, tables
+from fastlstm import __version__, problems, spec, store, tables
 from fastlstm.estimate import estimate
 from fastlstm.progress import show_progress
 from fastlstm.replay import replay as make_again
@@ -42,7 +41,7 @@ def _errors() -> Iterator[None]:
     """The exit code of each kind of error, and its message without a traceback."""
     try:
         yield
-    except spec.SpecError as error:
+    except problems.SpecError as error:
         _fail(BAD_SPEC, str(error))
     except (store.DirectoryLocked, store.OtherSpec) as error:
         _fail(NOT_OURS, str(error))
@@ -111,7 +110,7 @@ def run_command(
                 with show_progress() as progress:
                     done = run_spec(ready, out, threads=threads, progress=progress, stopper=stopper)
             except store.OtherSpec as error:
-                _fail(NOT_OURS, f"{error}\n{_differences(ready, error)}")
+                _fail(NOT_OURS, f"{error}\n{_differences(ready, out)}")
             except Stopped as stopped:
                 _fail(
                     128 + stopped.signal,
@@ -129,10 +128,10 @@ def run_command(
             print(f'import pandas as pd; df = pd.read_parquet("{out / "draws"}")')
 
 
-def _differences(ready: spec.Spec, error: store.OtherSpec) -> str:
+def _differences(ready: spec.Spec, folder: Path) -> str:
     try:
-        other = spec.load(tomllib.loads(error.stored_spec_text))
-    except (spec.SpecError, ValueError):
+        other = read(folder).spec()
+    except (problems.SpecError, store.StoreError):
         return "Its spec cannot be read."
     return "\n".join(ready.differences(other)) or "The specs are equal, but the version of the random streams is not."
 

@@ -7,7 +7,6 @@ stands for the constant. Every class is the model of the inner table.
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastlstm.names import PARAMETERS
 from pydantic import (
     AfterValidator,
     Discriminator,
@@ -21,6 +20,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from fastlstm.grids import Griddable, OneKeyTable, rule_broken
+from fastlstm.names import PARAMETERS
 
 if TYPE_CHECKING:
     ParameterName = str

@@ -158,7 +158,7 @@ def settle_tangent(p, tangent):
 def loss_and_delta(p, loss, h, target):
     """The loss of one step and delta_t = dL/dz^y_t; `target` is dy_t itself when that is given."""
     z_y, y = output(p, h)
-    if loss == MSE or loss == BCE:
+    if loss in (MSE, BCE):
         # y - target, right to the last bits also where y is saturated next to its target
         gap = (1.0 - target) * y.value - target * sigmoid(-z_y).value
         if loss == MSE:

@@ -9,10 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastlstm import measures
-from fastlstm.names import PARAMETERS, STATE
-from fastlstm.regimes import CLASSES, FLAGS
 from fastlstm.distributions import Constant
 from fastlstm.grids import Grid
+from fastlstm.names import PARAMETERS, STATE
+from fastlstm.regimes import CLASSES, FLAGS
 from fastlstm.spec import Point, Spec
 
 _CLASS_TYPE = pa.dictionary(pa.int8(), pa.string(), ordered=True)

@@ -207,7 +207,7 @@ def build_simulation(dtype, stored, process, loss, target, groups):
 
     @kernel(_simulation_signature(dtype, stored))
     def simulate(seed, stream, numbers, steps, law, setting, scratch, columns):
-        SOURCE  # part of the key of the compiled kernel
+        assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         law, setting, scratch, columns = uncounted((law, setting, scratch, columns))
         numbers = uncounted(numbers)
         a, b, c = setting.numbers

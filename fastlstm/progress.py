@@ -42,7 +42,8 @@ class Log:
         """Say how far the run is."""
         to_go = (total - done) / self.rate if self.rate else float("inf")
         text = f"{done:,} of {total:,} draws, {self.rate:,.0f} a second, {to_go:,.0f} s to go"
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 class Bar(Log):

@@ -22,7 +22,8 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 _LINEAR = 256  # bins of equal width on each side of zero
 _SHIFT = 23 - 8  # keeps the exponent and the first eight bits of a float32's mantissa
-_LAST = 120 * _LINEAR  # the bin of infinity, on either side
+_FIRST = int(np.float32(_LINEAR).view(np.int32)) >> _SHIFT
+_LAST = (int(np.float32(np.inf).view(np.int32)) >> _SHIFT) - _FIRST  # the bin of infinity, on either side
 _Z95 = 1.959963984540054
 
 _Cells = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
@@ -59,12 +60,13 @@ def flags(columns: Mapping[str, NDArray], *, exploded: float, vanished: float) -
     }
 
 
-def bin_of(values: NDArray, resolution: float) -> NDArray[np.int64]:
+def bin_of(values: NDArray, resolution: float) -> NDArray[np.int32]:
     """The bin of each value; NaN is not allowed. Negative values have negative bins, -1 next to 0."""
-    size = np.abs(values).astype(np.float32) * np.float32(1 / resolution) + np.float32(_LINEAR)
-    bins = (size.view(np.int32) >> _SHIFT) - (np.float32(_LINEAR).view(np.int32) >> _SHIFT)
-    bins = np.where(np.isinf(size), np.int32(_LAST), bins)
-    return np.where(values < 0, -1 - bins, bins).astype(np.int64)
+    scaled = values.astype(np.float32, copy=False) * np.float32(1 / resolution)
+    size = np.abs(scaled) + np.float32(_LINEAR)
+    bins = (size.view(np.int32) >> _SHIFT) - _FIRST
+    np.minimum(bins, _LAST, out=bins)
+    return bins ^ -(scaled < 0).astype(np.int32)  # -1 - bin where the value is negative
 
 
 def bin_edges(bins: NDArray[np.int64], resolution: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -87,20 +89,22 @@ class _Histogram:
         self.low = np.full(REGIMES, np.inf)
         self.high = np.full(REGIMES, -np.inf)
 
-    def add(self, regime: NDArray[np.uint8], values: NDArray, bins: NDArray[np.int64]) -> None:
+    def add(self, regime: NDArray[np.uint8], values: NDArray, bins: NDArray[np.int32]) -> None:
         """Count values, sorted by regime."""
-        present, starts = np.unique(regime, return_index=True)
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(regime)) + 1])
+        present = regime[starts]
         self.low[present] = np.minimum(self.low[present], np.minimum.reduceat(values, starts))
         self.high[present] = np.maximum(self.high[present], np.maximum.reduceat(values, starts))
+        first, last = int(bins.min()), int(bins.max())
         for side, place in enumerate((-1 - _LAST, _LAST)):
-            out = bins == place
-            if out.any():
+            if place in (first, last):
+                out = bins == place
                 self.infinite[:, side] += np.bincount(regime[out], minlength=REGIMES)
                 regime, bins = regime[~out], bins[~out]
         if len(bins):
             first = int(bins.min())
             width = int(bins.max()) - first + 1
-            cells = regime.astype(np.int64) * width + (bins - first)
+            cells = regime.astype(np.int32) * width + (bins - first)
             self._merge(first, np.bincount(cells, minlength=REGIMES * width).reshape(REGIMES, width))
 
     def _merge(self, first: int, counts: NDArray[np.int64]) -> None:
@@ -156,7 +160,7 @@ class Counts:
         regime = regime[order]
         for name in FLAGS:
             marked = marks[name][order]
-            self._histograms[name].add(regime, marked.astype(np.float64), marked.astype(np.int64))
+            self._histograms[name].add(regime, marked.astype(np.float64), marked.astype(np.int32))
         for name, resolution in self.resolutions.items():
             known, values = regime, columns[name][order]
             missing = np.isnan(values)

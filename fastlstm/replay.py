@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.run import SpecSource, as_spec, read
+from fastlstm.run import Run, SpecSource, as_spec
 from fastlstm.simulation import Made, Simulation
 from fastlstm.spec import Spec
 from fastlstm.unit import Gradients, Trace, forward, inputs, run_gradients
@@ -35,8 +35,8 @@ def replay(source: SpecSource, *, point: int, draw: int) -> Replay:
 
     Raises ValueError if there is no such point or draw; NotARun; SpecError.
     """
-    is_folder = isinstance(source, str | os.PathLike) and Path(source).is_dir()
-    spec = read(source).spec() if is_folder else as_spec(source)
+    in_directory = isinstance(source, str | os.PathLike) and Path(source).is_dir()
+    spec = Run(source).spec() if in_directory else as_spec(source)
     points = spec.points()
     if not 0 <= point < len(points):
         raise ValueError(f"point {point}: the points are 0 .. {len(points) - 1}")

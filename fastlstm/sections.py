@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastlstm.measures import DEFAULT_GROUPS, GROUPS
-from fastlstm.names import PARAMETERS
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from fastlstm.distributions import (
@@ -17,6 +15,8 @@ from fastlstm.distributions import (
     Tied,
 )
 from fastlstm.grids import Grid, Griddable, Model, OneKeyTable, Place, has_grid, rule_broken
+from fastlstm.measures import DEFAULT_GROUPS, GROUPS
+from fastlstm.names import PARAMETERS
 from fastlstm.presets import PRESETS, PresetName
 
 if TYPE_CHECKING:

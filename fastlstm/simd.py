@@ -546,6 +546,25 @@ def uncounted(typingctx, held):
     return held(held), codegen
 
 
+@intrinsic
+def align_stack(typingctx):
+    """Let the stack frame of the calling kernel begin on a cache line.
+
+    LLVM learns too late that registers will be kept there to align it for them, and most then straddle two
+    cache lines. A variable that must be aligned, used by an empty piece of assembly, tells it in time.
+    A simulation took 12.7 to 15.4 ns a step without this and 10.3 with it (float32), 24.3 and 21.0 (float64).
+    """
+
+    def codegen(context, builder, signature, arguments):
+        with builder.goto_entry_block():
+            slot = builder.alloca(ir.IntType(64))
+        slot.align = 64
+        builder.asm(ir.FunctionType(ir.VoidType(), [slot.type]), "", "r,~{memory}", [slot], side_effect=True)
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
 def _address(context, builder, array, array_value, index, index_value):
     """The address of array[index, 0, ...]; the last axis is contiguous."""
     view = context.make_array(array)(context, builder, array_value)

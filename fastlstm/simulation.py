@@ -24,6 +24,7 @@ from fastlstm.distributions import (
 )
 from fastlstm.kernel import allocate_columns, lanes, setting
 from fastlstm.names import PARAMETERS, STATE
+from fastlstm.processes import FileInput, SineInput
 from fastlstm.random import (
     CHOICE,
     CONSTANT,
@@ -38,7 +39,6 @@ from fastlstm.random import (
     distributions,
     stream_word,
 )
-from fastlstm.processes import FileInput, SineInput
 from fastlstm.sections import Delay
 from fastlstm.spec import Point, Spec
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, Self, overload
 
-from fastlstm.names import PARAMETERS
 from pydantic import (
     Field,
     ModelWrapValidatorHandler,
@@ -41,6 +40,7 @@ from fastlstm.grids import (
     rules_broken,
     variants,
 )
+from fastlstm.names import PARAMETERS
 from fastlstm.presets import PRESETS, PresetName
 from fastlstm.problems import Problem, SpecError, dotted, explain
 from fastlstm.processes import AnyProcess, FileInput, NormalInput, Process, Series

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -129,9 +129,10 @@ class Recorder:
             return None
         kept = kept_draws(self.spec, first, draws)
         if len(kept) < draws:
-            columns, classes, marks = (
-                {name: column[kept - first] for name, column in table.items()} for table in (columns, classes, marks)
-            )
+            chosen = kept - first
+            columns = {name: column[chosen] for name, column in columns.items()}
+            classes = {name: column[chosen] for name, column in classes.items()}
+            marks = {name: column[chosen] for name, column in marks.items()}
         return frames.rows(self.spec, self.schema, point, kept, columns, classes, marks)
 
 
@@ -246,4 +247,5 @@ def in_memory(spec: Spec, *, threads: int) -> pd.DataFrame:
         if table is not None and len(table):
             number = pa.array(np.full(len(table), simulation.point.index, np.int32))
             tables.append(table.add_column(0, "point", number))
-    return pa.concat_tables(tables).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame

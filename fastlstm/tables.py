@@ -78,5 +78,6 @@ def replay_text(again: Replay) -> str:
     )
     named = {name: value for name, value in drawn.measures.items() if name not in parameters.index}
     measured = pd.Series({name: np.float64(value) for name, value in named.items()})
-    with pd.option_context("display.float_format", "{:.6g}".format, "display.max_rows", 60, "display.width", 160, "display.max_columns", 20):
+    shown = {"float_format": "{:.6g}".format, "max_rows": 60, "max_columns": 20, "width": 160}
+    with pd.option_context(*(item for name, value in shown.items() for item in (f"display.{name}", value))):
         return f"{parameters}\n\n{steps}\n\n{measured.to_string()}"

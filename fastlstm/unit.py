@@ -61,12 +61,19 @@ class Inputs:
         width = lanes(np.dtype(self.dtype))
         size = max(1, _STEPS_A_TASK // (steps * width)) * width
         tasks = [slice(start, min(start + size, draws)) for start in range(0, draws, size)]
-        return tasks, min(available_threads(), len(tasks))
+        return tasks, max(1, min(available_threads(), len(tasks)))
+
+
+def _real_array(name: str, values: ArrayLike) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has the type {array.dtype}; it must hold real numbers")
+    return array
 
 
 def _parameter_array(params: Params) -> Array:
     if not isinstance(params, Mapping):
-        array = np.asarray(params)
+        array = _real_array("params", params)
         if array.ndim not in (1, 2) or array.shape[-1] != len(PARAMETERS):
             raise ValueError(f"params has shape {array.shape}; it must be (draws, 14) or (14,)")
         return np.atleast_2d(array)
@@ -75,16 +82,16 @@ def _parameter_array(params: Params) -> Array:
     if unknown or missing:
         names = " ".join(PARAMETERS)
         raise ValueError(f"params lacks {missing} and has unknown {unknown}; the names are {names}")
-    columns = [np.atleast_1d(np.asarray(params[name])) for name in PARAMETERS]
-    try:
-        return np.stack(np.broadcast_arrays(*columns), axis=-1)
-    except ValueError as error:
+    columns = [np.atleast_1d(_real_array(name, params[name])) for name in PARAMETERS]
+    lengths = {column.shape for column in columns} - {(1,)}
+    if len(lengths) > 1 or any(len(shape) > 1 for shape in lengths):
         shapes = {name: column.shape for name, column in zip(PARAMETERS, columns, strict=True)}
-        raise ValueError(f"the parameters' shapes do not fit together: {shapes}") from error
+        raise ValueError(f"the parameters' shapes do not fit together: {shapes}; each must be a number or (draws,)")
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
 
 def _sequence_array(name: str, values: ArrayLike) -> Array:
-    array = np.asarray(values)
+    array = _real_array(name, values)
     if array.ndim not in (1, 2) or array.shape[-1] == 0:
         raise ValueError(f"{name} has shape {array.shape}; it must be (draws, steps) or (steps,), steps > 0")
     return np.atleast_2d(array)
@@ -103,8 +110,8 @@ def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs
             f"h0 {np.shape(h0)}, C0 {np.shape(C0)}; the first axis must be one number or 1"
         ) from error
     state = np.empty((draws, 2), dtype)
-    state[:, 0] = h0
-    state[:, 1] = C0
+    state[:, 0] = _real_array("h0", h0)
+    state[:, 1] = _real_array("C0", C0)
     return Inputs(
         np.broadcast_to(params.astype(dtype, copy=False), (draws, 14)),
         state,

@@ -79,6 +79,7 @@ scale_of = intrinsic(_member("k"))
 def normalised(m, k):
     """m * 2^k with m brought into [1, 2); zero has the lowest exponent of all."""
     own = scale.exponent(m)
+    own = simd.select(own > simd.exponent_bias(m), 0, own)  # inf and NaN stay what they are
     return _pair(m * scale.power_of_two(-own), simd.select(m == 0.0, NOWHERE, simd.maximum(k + own, NOWHERE)))
 
 
@@ -435,9 +436,9 @@ def _store(array, index, v):
 def store_column(array, column, registers):
     """Write register k of a tuple to array[k, column]."""
     k = 0
-    for v in literal_unroll(registers):
+    for v in literal_unroll(registers):  # which cannot be enumerated
         store(array, (k, column), v)
-        k += 1
+        k = k + 1
 
 
 # --- the same source over wide numbers -----------------------------------------------------------
