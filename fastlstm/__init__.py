@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from fastlstm.names import PARAMETERS
 from fastlstm.problems import SpecError
+from fastlstm.replay import Replay, replay
 from fastlstm.run import Run, read, run, simulate
 from fastlstm.spec import load
 from fastlstm.unit import Gradients, Trace, forward, gradients
@@ -12,6 +13,7 @@ __version__ = version("fastlstm")
 __all__ = [
     "PARAMETERS",
     "Gradients",
+    "Replay",
     "Run",
     "SpecError",
     "Trace",
@@ -19,6 +21,7 @@ __all__ = [
     "gradients",
     "load",
     "read",
+    "replay",
     "run",
     "simulate",
 ]

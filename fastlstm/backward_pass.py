@@ -168,7 +168,7 @@ def backward(p, so_far, x, record, first, last, steps, chunk_steps, mode, dx, ke
                     strained = strained | ((scale > NOWHERE) & is_strained(p, Carry(a.dh, a.dC)))
                     store(lag_columns, (2 * place, column), log10_scaled(a.dh, scale))
                     store(lag_columns, (2 * place + 1, column), log10_scaled(a.dC, scale))
-            # the 1997 truncation: dz_{t+1} dropped from dh_t; one-step: everything at t+1 dropped
+            # M1 was above. M2, of 1997: dz_{t+1} dropped from dh_t. M3, one step: everything at t+1 dropped.
             a_cec = adjoint(p.W_y, d, delta, cec_carry)
             cec_carry = Carry(zero, carry_back(p, d, a_cec).dC)
             cec_total = add_gradients(cec_total, a_cec, x_t, h_before)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from fastlstm import __version__, problems, spec, store, tables
+from fastlstm import check as audits
 from fastlstm.estimate import estimate
 from fastlstm.progress import show_progress
 from fastlstm.replay import replay as make_again
@@ -200,6 +201,30 @@ def replay(
     with _errors():
         again = make_again(folder, point=point, draw=draw)
     print(json.dumps(tables.replay_record(again)) if as_json else tables.replay_text(again))
+
+
+@app.command()
+def check(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC|DIR]", help="A spec or a run [default: a built-in spec]")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="How many draws or rows.")] = audits.DRAWS,
+    as_json: AsJson = False,
+) -> None:
+    """Audit gradients on this machine against 50-digit arithmetic, or the rows of a run against their replay."""
+    with _errors():
+        if source is not None and source.is_dir():
+            audit = audits.check_rows(source, draws=draws)
+        else:
+            audit = audits.check_gradients(spec.load(source) if source else audits.built_in(), draws=draws)
+    if as_json:
+        print(json.dumps({"passed": audit.passed, "summary": audit.summary, "table": audit.table.to_dict()}))
+    else:
+        if len(audit.table):
+            print(audit.table.to_string(float_format="{:.0e}".format))
+        print(audit.summary)
+    if not audit.passed:
+        raise typer.Exit(FAILED)
 
 
 @app.command()

@@ -59,9 +59,9 @@ def carousel_columns(forget, steps):
 
 @inline
 def jacobian_columns(tangent, forget, steps):
-    """Entries and singular values of the product of the Jacobians: the exponents are (1/T) ln of the latter.
+    """Entries and singular values of the product of the Jacobians (J7): the exponents are (1/T) ln of the latter.
 
-    The smaller singular value is |det| / the larger, and |det| the product of f_t |b_t|: no cancellation.
+    The smaller singular value is |det| / the larger, and |det| the product of f_t |b_t| (J5): no cancellation.
     """
     common = maximum(tangent.scale_C, tangent.scale_h)
     a = times_power_of_two(tangent.CC, tangent.scale_C - common)

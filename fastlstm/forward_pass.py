@@ -100,7 +100,7 @@ def log_forget(forget):
 
 @inline
 def add_tangent(tangent, p, d):
-    """One more Jacobian from the left."""
+    """One more Jacobian from the left (J6), and one more factor of its determinant (J5)."""
     J, b = jacobian(p, d)
     b = absolute(b)
     size = exponent(b)
@@ -156,17 +156,17 @@ def settle_tangent(p, tangent):
 
 @inline
 def loss_and_delta(p, loss, h, target):
-    """The loss of one step and delta_t = dL/dz^y_t; `target` is dy_t itself when that is given."""
+    """The loss of one step and delta_t = dL/dz^y_t (B1); `target` is dy_t itself when that is given."""
     z_y, y = output(p, h)
     if loss in (MSE, BCE):
         # y - target, right to the last bits also where y is saturated next to its target
         gap = (1.0 - target) * y.value - target * sigmoid(-z_y).value
         if loss == MSE:
-            return 0.5 * (gap * gap), gap * y.slope
-        return (1.0 - target) * z_y - log_sigmoid(z_y), gap
+            return 0.5 * (gap * gap), gap * y.slope  # L3
+        return (1.0 - target) * z_y - log_sigmoid(z_y), gap  # L4
     if loss == GIVEN:
         return target * y.value, target * y.slope
-    return y.value, y.slope
+    return y.value, y.slope  # L1, and L2 at step T
 
 
 @inline
@@ -204,6 +204,7 @@ def forward(p, so_far, x, targets, record, first, last, loss, first_loss, satura
             cost, delta = loss_and_delta(p, loss, now.h, target)
             has_loss = extent.has_loss | (target != 0.0) if loss == GIVEN else extent.has_loss | (zero < 1.0)
             extent = Extent(extent.C, extent.has_input, has_loss)
+            # B12, B13
             readout = Readout(readout.loss + cost, readout.W_y + delta * now.h, readout.b_y + delta)
         row = t - first
         store(record, (row, 0), d.C_C)

@@ -172,7 +172,7 @@ def setting(numbers=(), *, phase=(CONSTANT, 0.0), series=(0.0,), target=(CONSTAN
     return Setting(
         (a, b, c),
         distributions([phase]),
-        np.asarray(series, np.float64),
+        np.array(series, np.float64),
         distributions([target]),
         silent,
         float(saturation),

@@ -29,14 +29,14 @@ Jacobian = namedtuple("Jacobian", "CC Ch hC hh")
 @inline
 def step(p, before, x):
     """C_t and h_t from C_{t-1}, h_{t-1} and x_t."""
-    z_f = fma(p.W_hf, before.h, fma(p.W_xf, x, p.b_f))
+    z_f = fma(p.W_hf, before.h, fma(p.W_xf, x, p.b_f))  # F1
     z_i = fma(p.W_hi, before.h, fma(p.W_xi, x, p.b_i))
     z_o = fma(p.W_ho, before.h, fma(p.W_xo, x, p.b_o))
     z_c = fma(p.W_hc, before.h, fma(p.W_xc, x, p.b_c))
-    f, i, o, g = gates(z_f, z_i, z_o, z_c)
-    C = fma(f.value, before.C, i.value * g.value)
+    f, i, o, g = gates(z_f, z_i, z_o, z_c)  # F2, F3
+    C = fma(f.value, before.C, i.value * g.value)  # F4
     tau = tanh(C)
-    h = o.value * tau.value
+    h = o.value * tau.value  # F5
     return Step(z_f, f, i, o, g, C, tau, h)
 
 
@@ -45,32 +45,33 @@ def partials(before, now):
     """How C_t and h_t answer to C_{t-1} and to the four pre-activations."""
     return Partials(
         C_C=now.f.value,
-        C_f=before.C * now.f.slope,
-        C_i=now.g.value * now.i.slope,
-        C_c=now.i.value * now.g.slope,
-        h_C=now.o.value * now.tau.slope,
-        h_o=now.tau.value * now.o.slope,
+        C_f=before.C * now.f.slope,  # B5 and B8
+        C_i=now.g.value * now.i.slope,  # B6 and B8
+        C_c=now.i.value * now.g.slope,  # B7 and B8
+        h_C=now.o.value * now.tau.slope,  # J3
+        h_o=now.tau.value * now.o.slope,  # B4 and B8
     )
 
 
 @inline
 def adjoint(W_y, d, delta, carry):
     """dL/d(h_t, C_t, z_t) from delta_t and from what step t+1 hands back."""
-    dh = fma(W_y, delta, carry.dh)
-    dC = fma(dh, d.h_C, carry.dC)
-    return Adjoint(dh, dC, dz_f=dC * d.C_f, dz_i=dC * d.C_i, dz_o=dh * d.h_o, dz_c=dC * d.C_c)
+    dh = fma(W_y, delta, carry.dh)  # B2
+    dC = fma(dh, d.h_C, carry.dC)  # B3
+    return Adjoint(dh, dC, dz_f=dC * d.C_f, dz_i=dC * d.C_i, dz_o=dh * d.h_o, dz_c=dC * d.C_c)  # B8
 
 
 @inline
 def carry_back(p, d, a):
     """What step t hands back to step t-1; at t = 1 these are dh_0 and dC_0."""
-    dh = fma(p.W_hf, a.dz_f, fma(p.W_hi, a.dz_i, fma(p.W_ho, a.dz_o, p.W_hc * a.dz_c)))
-    return Carry(dh, d.C_C * a.dC)
+    dh = fma(p.W_hf, a.dz_f, fma(p.W_hi, a.dz_i, fma(p.W_ho, a.dz_o, p.W_hc * a.dz_c)))  # B2, B15
+    dC = d.C_C * a.dC  # B3, B16
+    return Carry(dh, dC)
 
 
 @inline
 def add_gradients(total, a, x, h_before):
-    """The sums over t of dz^k_t h_{t-1}, dz^k_t x_t and dz^k_t."""
+    """The sums over t of dz^k_t h_{t-1} (B9), dz^k_t x_t (B10) and dz^k_t (B11)."""
     return GateGradients(
         W_hf=fma(a.dz_f, h_before, total.W_hf),
         W_xf=fma(a.dz_f, x, total.W_xf),
@@ -89,20 +90,20 @@ def add_gradients(total, a, x, h_before):
 
 @inline
 def input_gradient(p, a):
-    """dL/dx_t."""
+    """dL/dx_t (B14)."""
     return fma(p.W_xf, a.dz_f, fma(p.W_xi, a.dz_i, fma(p.W_xo, a.dz_o, p.W_xc * a.dz_c)))
 
 
 @inline
 def output(p, h):
     """z^y_t and y_t = s(z^y_t) with its slope."""
-    z_y = fma(p.W_y, h, p.b_y)
-    return z_y, sigmoid(z_y)
+    z_y = fma(p.W_y, h, p.b_y)  # F6
+    return z_y, sigmoid(z_y)  # F7
 
 
 @inline
 def jacobian(p, d):
     """The Jacobian of (C_t, h_t) in (C_{t-1}, h_{t-1}), and its output-gate path b_t."""
-    a = fma(d.C_f, p.W_hf, fma(d.C_i, p.W_hi, d.C_c * p.W_hc))
-    b = d.h_o * p.W_ho
-    return Jacobian(CC=d.C_C, Ch=a, hC=d.h_C * d.C_C, hh=fma(d.h_C, a, b)), b
+    a = fma(d.C_f, p.W_hf, fma(d.C_i, p.W_hi, d.C_c * p.W_hc))  # J1
+    b = d.h_o * p.W_ho  # J2
+    return Jacobian(CC=d.C_C, Ch=a, hC=d.h_C * d.C_C, hh=fma(d.h_C, a, b)), b  # J4

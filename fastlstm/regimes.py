@@ -250,8 +250,8 @@ def quantiles(
         rank = q * below[-1]
         place = min(int(np.searchsorted(below, rank, side="right")) - 1, len(bins) - 1)
         way = (rank - below[place]) / counts[place]
-        span = upper[place] - lower[place]
-        found.append(float(lower[place] + way * span if span > 0 else lower[place]))
+        between = lower[place] < upper[place]
+        found.append(float(lower[place] + way * (upper[place] - lower[place]) if between else lower[place]))
     return [float(low), *found, float(high)]
 
 

@@ -58,7 +58,7 @@ _CODES: dict[type[Distribution], int] = {
 }
 
 
-def law(distribution: Distribution) -> tuple[Any, ...]:
+def law(distribution: Distribution | Any) -> tuple[Any, ...]:
     """A distribution of the spec as the kernel's code and numbers."""
     match distribution:
         case Choice():

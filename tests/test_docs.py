@@ -1,0 +1,174 @@
+"""What the pages say is so: the columns, the code behind each formula, the spec, the examples, the links."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import fastlstm
+from fastlstm.distributions import DISTRIBUTIONS
+from fastlstm.presets import PRESETS
+from fastlstm.processes import PROCESSES
+from fastlstm.sections import SECTIONS
+from fastlstm.spec import Spec
+
+ROOT = Path(__file__).parents[1]
+SIMS = sorted((ROOT / "sims").glob("*.toml"))
+PAGES = {path.name: path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], flags=re.DOTALL | re.MULTILINE)
+
+
+# --- columns -------------------------------------------------------------------------------------
+
+
+def test_page_of_columns_is_what_the_code_declares():
+    make = [sys.executable, "docs/make_measures.py"]
+    made = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert PAGES["measures.md"] == made, "make it again: python docs/make_measures.py > docs/measures.md"
+
+
+# --- formulas ------------------------------------------------------------------------------------
+
+TABLE = PAGES["derivation.md"].partition("## Where each formula is computed")[2]
+ROWS = [[cell.strip() for cell in line.split("|")] for line in TABLE.splitlines() if line.startswith("|")][2:]
+CODE = {ids: code for _, ids, _, code, _, _ in ROWS}
+PLACE = re.compile(r"`(\w+\.py)` `(\w+)`: (`\w+`(?:, `\w+`)*)")  # `file.py` `function`: `name`, `name`
+NOT_COMPUTED = {"J8"}  # an identity that the tests use
+
+
+def formulas(ids: str) -> list[str]:
+    """All ids of a cell such as "F6, F7" or "B4 to B7"."""
+    found = re.findall(r"([A-Z])(\d+)", ids)
+    if " to " in ids:
+        (letter, first), (_, last) = found
+        return [f"{letter}{number}" for number in range(int(first), int(last) + 1)]
+    return [letter + number for letter, number in found]
+
+
+def functions(code: str) -> list[tuple[str, str, ast.FunctionDef, set[str]]]:
+    """File, text and tree of every function that a cell names, with the names to be found in it."""
+    found = []
+    for file, name, names in PLACE.findall(code):
+        source = (ROOT / "fastlstm" / file).read_text()
+        matching = [node for node in ast.parse(source).body if getattr(node, "name", None) == name]
+        assert len(matching) == 1, f"{file} has no function {name}"
+        text = "\n".join(source.splitlines()[matching[0].lineno - 1 : matching[0].end_lineno])
+        found.append((file, text, matching[0], set(re.findall(r"`(\w+)`", names))))
+    return found
+
+
+def left_hand_sides(function: ast.FunctionDef) -> set[str]:
+    """The variables that a function assigns, the fields it fills, and "return" if that computes something."""
+    found: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.keyword) and node.arg:
+            found.add(node.arg)
+        elif isinstance(node, ast.Return) and not isinstance(node.value, ast.Name):
+            found.add("return")
+    return found
+
+
+def test_every_formula_of_the_derivation_has_a_row():
+    listed = [formula for ids in CODE for formula in formulas(ids)]
+    tagged = re.findall(r"\\tag\{([SFBJ]\d+)\}", PAGES["derivation.md"])
+    in_tables = re.findall(r"^\| ([LM]\d) \|", PAGES["derivation.md"], flags=re.MULTILINE)
+    assert sorted(listed) == sorted({*tagged, *in_tables} - NOT_COMPUTED)
+
+
+@pytest.mark.parametrize("ids", CODE)
+def test_the_lines_that_compute_a_formula_exist(ids):
+    places = functions(CODE[ids])
+    assert places
+    assert "`" not in PLACE.sub("", CODE[ids]), f"not understood: {CODE[ids]}"
+    for file, _, function, names in places:
+        missing = names - left_hand_sides(function)
+        assert not missing, f"{file}: {function.name} has no {sorted(missing)}"
+
+
+@pytest.mark.parametrize("ids", CODE)
+def test_the_code_carries_the_ids_of_its_formulas(ids):
+    text = "\n".join(text for _, text, _, _ in functions(CODE[ids]))
+    missing = [name for name in re.findall(r"[A-Z]\d+", ids) if not re.search(rf"\b{name}\b", text)]
+    assert not missing, f"no comment or docstring says {missing}"
+
+
+# --- specs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["README.md", "spec.md"])
+def test_every_spec_on_a_page_is_valid(page):
+    examples = blocks(page, "toml")
+    assert examples
+    for example in examples:
+        fastlstm.load(tomllib.loads(example))
+
+
+def test_the_first_example_has_every_key():
+    example = tomllib.loads(blocks("spec.md", "toml")[0])
+    assert example.keys() == Spec.model_fields.keys()
+    for name, model in SECTIONS.items():
+        if name != "params":
+            assert example[name].keys() == model.model_fields.keys()
+
+
+@pytest.mark.parametrize("kinds", [DISTRIBUTIONS, PROCESSES])
+def test_every_kind_has_a_row_with_all_its_numbers(kinds):
+    for name, model in kinds.items():
+        rows = re.findall(rf"^\| `{name}` \|([^|]*)\|", PAGES["spec.md"], flags=re.MULTILINE)
+        numbers = model.model_fields.keys() - {"process", "sha256"}
+        assert any(all(number in row for number in numbers) for row in rows), f"{name}: {sorted(numbers)}"
+
+
+def test_every_preset_has_a_row():
+    for name in PRESETS:
+        assert f"| `{name}` |" in PAGES["spec.md"]
+
+
+@pytest.mark.parametrize("path", SIMS, ids=lambda path: path.stem)
+def test_a_simulation_asks_one_question(path):
+    title = fastlstm.load(path).title
+    assert title.count("?") == 1
+    assert title.endswith("?")
+
+
+def test_the_main_simulation_is_as_large_as_the_pages_say():
+    spec = fastlstm.load(ROOT / "sims" / "atlas.toml")
+    assert spec.steps == 100
+    assert f"{spec.draws * len(spec.points()):,} draws" in PAGES["README.md"]
+
+
+# --- examples and links --------------------------------------------------------------------------
+
+
+def test_python_of_the_readme_runs(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "sims", tmp_path / "sims")
+    monkeypatch.chdir(tmp_path)
+    (api,) = (block for block in blocks("README.md", "python") if "import fastlstm" in block)
+    names: dict[str, object] = {}
+    exec(compile(api, "<Python of README.md>", "exec"), names)
+    assert (tmp_path / "results").is_dir()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    folder = ROOT if page == "README.md" else ROOT / "docs"
+    links = re.findall(r"\]\(([^)\s]+)\)", PAGES[page])
+    for link in links:
+        if not link.startswith(("http://", "https://")):
+            file, _, anchor = link.partition("#")
+            target = folder / file if file else folder / page
+            assert target.exists(), link
+            if anchor:
+                headings = re.findall(r"^#+ (.*)", target.read_text(), flags=re.MULTILINE)
+                slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+                assert anchor in slugs, link

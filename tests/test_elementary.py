@@ -1,0 +1,197 @@
+"""The elementary functions: their errors, their edges, and what must hold exactly."""
+
+import math
+import re
+
+import numba
+import numpy as np
+import pytest
+from elementary_truth import CASES
+from lanes import apply, assembly
+from mpmath import exp, ldexp, mp, mpf
+
+from fastlstm import elementary
+from fastlstm.jit import inline
+from fastlstm.simd import fill
+
+DTYPES = [np.float32, np.float64]
+dtypes = pytest.mark.parametrize("dtype", DTYPES)
+INF, NAN = np.inf, np.nan
+
+
+def pre_activations(dtype):
+    random = np.random.default_rng(5)
+    sizes = np.ldexp(random.uniform(0.5, 1, 3000), random.integers(-30, 11, 3000))
+    return (sizes * random.choice([-1, 1], 3000)).astype(dtype)
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@dtypes
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_error_is_within_the_stated_bound(case, dtype):
+    for seed, points in enumerate(case.ranges[dtype]):
+        errors = case.errors(points.points(1000, dtype, seed))
+        assert errors.max() <= case.bound[dtype], f"{points}"
+
+
+@pytest.mark.parametrize(("dtype", "furthest"), [(np.float32, 2.0**21), (np.float64, 2.0**30)])
+def test_exp_in_parts_reaches_far_beyond_the_range_of_exp(dtype, furthest):
+    @inline
+    def parts(v):
+        k, q = elementary.exp_in_parts(v)
+        return elementary.as_float(k), q
+
+    v = np.linspace(-furthest, furthest, 501).astype(dtype)
+    k, q = apply(parts, v)
+    k = k.view(np.int32 if dtype == np.float32 else np.int64)
+    assert np.abs(q).max() < 0.5
+    with mp.workdps(60):
+        for x, exponent, rest in zip(v, k, q, strict=True):
+            ratio = ldexp(1 + mpf(float(rest)), int(exponent)) / exp(mpf(float(x)))
+            assert abs(ratio - 1) < np.finfo(dtype).eps
+
+
+# --- edges ---------------------------------------------------------------------------------------
+
+EDGES = {
+    elementary.exp: [(0, 1), (-0.0, 1), (INF, INF), (-INF, 0), (1e30, INF), (-1e30, 0), (NAN, NAN)],
+    elementary.log: [(1, 0), (0, -INF), (-0.0, -INF), (INF, INF), (-1, NAN), (-INF, NAN), (NAN, NAN)],
+    elementary.log10: [(1, 0), (1000, 3), (0, -INF), (-0.0, -INF), (INF, INF), (-1, NAN), (NAN, NAN)],
+    elementary.sigmoid: [
+        (0, (0.5, 0.25, 0.5)),
+        (-0.0, (0.5, 0.25, 0.5)),
+        (1e30, (1, 0, 1)),
+        (-1e30, (0, 0, 1)),
+        (INF, (1, 0, 1)),
+        (-INF, (0, 0, 1)),
+        (NAN, (NAN, NAN, NAN)),
+    ],
+    elementary.tanh: [
+        (0, (0, 1, 0.5)),
+        (-0.0, (-0.0, 1, 0.5)),
+        (1e30, (1, 0, 1)),
+        (-1e30, (-1, 0, 1)),
+        (INF, (1, 0, 1)),
+        (-INF, (-1, 0, 1)),
+        (NAN, (NAN, NAN, NAN)),
+    ],
+    elementary.log_sigmoid: [(-1e6, -1e6), (-1e30, -1e30), (-INF, -INF), (1e30, 0), (INF, 0), (NAN, NAN)],
+    elementary.sin_cos_turns: [
+        (0, (0, 1)),
+        (-0.0, (-0.0, 1)),
+        (0.25, (1, 0)),
+        (0.5, (0, -1)),
+        (0.75, (-1, 0)),
+        (-0.25, (-1, 0)),
+        (2.0**20 + 0.25, (1, 0)),
+        (INF, (NAN, NAN)),
+        (NAN, (NAN, NAN)),
+    ],
+    elementary.normal_quantile_lower: [(0.5, 0)],
+}
+
+
+@dtypes
+@pytest.mark.parametrize("function", EDGES, ids=lambda function: function.__name__)
+def test_edges_are_exact(function, dtype):
+    points, values = zip(*EDGES[function], strict=True)
+    expected = np.array(values, dtype).reshape(len(points), -1).T
+    np.testing.assert_array_equal(apply(function, np.array(points, dtype)), expected)
+
+
+@dtypes
+def test_tanh_keeps_the_sign_of_zero(dtype):
+    np.testing.assert_array_equal(np.signbit(apply(elementary.tanh, np.array([0.0, -0.0], dtype))[0]), [0, 1])
+
+
+@dtypes
+def test_subnormal_arguments_are_not_taken_for_zero(dtype):
+    tiny = np.array([1, -1, 3, -5]).astype(dtype) * np.finfo(dtype).smallest_subnormal
+    value, slope, _ = apply(elementary.tanh, tiny)
+    np.testing.assert_array_equal(value, tiny)
+    np.testing.assert_array_equal(slope, 1)
+    np.testing.assert_allclose(apply(elementary.log, abs(tiny))[0], np.log(abs(tiny)), rtol=1e-6)
+
+
+# --- what must hold exactly ----------------------------------------------------------------------
+
+
+@dtypes
+def test_slope_of_sigmoid_is_even_and_its_two_sides_add_up_to_one(dtype):
+    z = pre_activations(dtype)
+    value, slope, larger = apply(elementary.sigmoid, z)
+    mirrored, mirrored_slope, mirrored_larger = apply(elementary.sigmoid, -z)
+    np.testing.assert_array_equal(slope, mirrored_slope)
+    np.testing.assert_array_equal(larger, mirrored_larger)
+    np.testing.assert_array_equal(larger, np.maximum(value, mirrored))
+    assert np.abs(value.astype(np.longdouble) + mirrored - 1).max() <= np.finfo(dtype).eps
+
+
+@dtypes
+def test_tanh_is_odd_and_its_slope_even(dtype):
+    z = pre_activations(dtype)
+    value, slope, larger = apply(elementary.tanh, z)
+    mirrored, mirrored_slope, mirrored_larger = apply(elementary.tanh, -z)
+    np.testing.assert_array_equal(value, -mirrored)
+    np.testing.assert_array_equal(slope, mirrored_slope)
+    np.testing.assert_array_equal(larger, mirrored_larger)
+
+
+@pytest.mark.parametrize(("dtype", "last"), [(np.float32, 103.2), (np.float64, 744.4)])
+def test_slopes_are_positive_until_they_underflow(dtype, last):
+    z = np.linspace(-last, last, 2001).astype(dtype)
+    assert apply(elementary.sigmoid, z)[1].min() > 0
+    assert apply(elementary.tanh, z / 2)[1].min() > 0
+
+
+@inline
+def gates_beside_ones(z):
+    f, i, o, g = elementary.gates(z, fill(z, 1.0), z, fill(z, 1.0))
+    return f.value, i.value, o.value, g.value
+
+
+@dtypes
+def test_infinite_gate_leaves_the_others_alone_and_nan_only_reaches_its_partner(dtype):
+    f, i, o, g = apply(gates_beside_ones, np.array([INF, -INF, 1e30, -1e30, 1, NAN], dtype))
+    np.testing.assert_array_equal(f[:4], [1, 0, 1, 0])
+    np.testing.assert_array_equal(o, f)
+    assert np.ptp(i[:5]) <= np.finfo(dtype).eps
+    assert np.ptp(g[:5]) <= np.finfo(dtype).eps
+    assert np.isnan([f[5], i[5], o[5], g[5]]).all()
+
+
+@inline
+def gates_one_by_one(z):
+    return elementary.gates(z, z - 2.0, 3.0 - z, z)[0].value, elementary.sigmoid(z).value
+
+
+@dtypes
+def test_gate_hardly_depends_on_its_partner(dtype):
+    together, alone = apply(gates_one_by_one, pre_activations(dtype))
+    np.testing.assert_allclose(together, alone, rtol=3 * np.finfo(dtype).eps)
+
+
+@dtypes
+def test_turns_repeat_exactly(dtype):
+    u = np.linspace(-0.5, 0.5, 4097).astype(dtype)
+    for whole in (1, -3, 2**9):
+        np.testing.assert_array_equal(
+            apply(elementary.sin_cos_turns, u + whole), apply(elementary.sin_cos_turns, u)
+        )
+
+
+@dtypes
+def test_normal_quantile_rises_with_p(dtype):
+    p = np.geomspace(2.0**-34 if dtype == np.float32 else 2.0**-66, 0.5, 100_001).astype(dtype)
+    assert np.diff(apply(elementary.normal_quantile_lower, p)[0]).min() > 0
+
+
+@dtypes
+def test_nothing_is_left_to_the_c_library(dtype):
+    of_the_library = re.compile(r"(?<![\w.])(?:exp|log|log10|sin|cos|tanh|rint|floor)f?\b")
+    by_library = numba.njit("float64(float64)")(lambda x: math.exp(math.tanh(x)))
+    assert of_the_library.search("".join(by_library.inspect_asm().values()))
+    for function in {case.function for case in CASES}:
+        assert not of_the_library.search(assembly(function, dtype))
