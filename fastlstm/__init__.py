@@ -3,10 +3,9 @@
 from importlib.metadata import version
 
 from fastlstm.names import PARAMETERS
-from fastlstm.problems import SpecError
-from fastlstm.replay import Replay, replay
-from fastlstm.run import Run, read, run, simulate
-from fastlstm.spec import load
+from fastlstm.replays import Replay, replay
+from fastlstm.runs import Run, read, run, simulate
+from fastlstm.spec import SpecError, load
 from fastlstm.unit import Gradients, Trace, forward, gradients
 
 __version__ = version("fastlstm")

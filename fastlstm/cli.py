@@ -11,13 +11,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from fastlstm import __version__, problems, spec, store, tables
-from fastlstm import check as audits
+from fastlstm import __version__, audit, spec, store, tables
 from fastlstm.estimate import estimate
 from fastlstm.progress import show_progress
-from fastlstm.replay import replay as make_again
-from fastlstm.run import read
-from fastlstm.run import run as run_spec
+from fastlstm.replays import replay as make_again
+from fastlstm.runs import read
+from fastlstm.runs import run as run_spec
 from fastlstm.sweep import Stopped, Stopper
 from fastlstm.threads import available_threads
 
@@ -42,7 +41,7 @@ def _errors() -> Iterator[None]:
     """The exit code of each kind of error, and its message without a traceback."""
     try:
         yield
-    except problems.SpecError as error:
+    except spec.SpecError as error:
         _fail(BAD_SPEC, str(error))
     except (store.DirectoryLocked, store.OtherSpec) as error:
         _fail(NOT_OURS, str(error))
@@ -132,7 +131,7 @@ def run_command(
 def _differences(ready: spec.Spec, folder: Path) -> str:
     try:
         other = read(folder).spec()
-    except (problems.SpecError, store.StoreError):
+    except (spec.SpecError, store.StoreError):
         return "Its spec cannot be read."
     return "\n".join(ready.differences(other)) or "The specs are equal, but the version of the random streams is not."
 
@@ -208,22 +207,22 @@ def check(
     source: Annotated[
         Path | None, typer.Argument(metavar="[SPEC|DIR]", help="A spec or a run [default: a built-in spec]")
     ] = None,
-    draws: Annotated[int, typer.Option(min=1, help="How many draws or rows.")] = audits.DRAWS,
+    draws: Annotated[int, typer.Option(min=1, help="How many draws or rows.")] = audit.DRAWS,
     as_json: AsJson = False,
 ) -> None:
     """Audit gradients on this machine against 50-digit arithmetic, or the rows of a run against their replay."""
     with _errors():
         if source is not None and source.is_dir():
-            audit = audits.check_rows(source, draws=draws)
+            found = audit.check_rows(source, draws=draws)
         else:
-            audit = audits.check_gradients(spec.load(source) if source else audits.built_in(), draws=draws)
+            found = audit.check_gradients(spec.load(source) if source else audit.built_in(), draws=draws)
     if as_json:
-        print(json.dumps({"passed": audit.passed, "summary": audit.summary, "table": audit.table.to_dict()}))
+        print(json.dumps({"passed": found.passed, "summary": found.summary, "table": found.table.to_dict()}))
     else:
-        if len(audit.table):
-            print(audit.table.to_string(float_format="{:.0e}".format))
-        print(audit.summary)
-    if not audit.passed:
+        if len(found.table):
+            print(found.table.to_string(float_format="{:.0e}".format))
+        print(found.summary)
+    if not found.passed:
         raise typer.Exit(FAILED)
 
 

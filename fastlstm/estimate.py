@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastlstm.frames import row_schema
-from fastlstm.random import STREAM_VERSION
+from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.simulation import Simulation, slice_size
 from fastlstm.spec import Spec
 from fastlstm.store.parquet import encode

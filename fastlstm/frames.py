@@ -9,11 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastlstm import measures
-from fastlstm.distributions import Constant
-from fastlstm.grids import Grid
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.regimes import CLASSES, FLAGS
 from fastlstm.spec import Point, Spec
+from fastlstm.spec.distributions import Constant
+from fastlstm.spec.grids import Grid
 
 _CLASS_TYPE = pa.dictionary(pa.int8(), pa.string(), ordered=True)
 _REGIMES = tuple(f"regime_{gate}" for gate in measures.GATES)

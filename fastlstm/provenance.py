@@ -6,7 +6,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from fastlstm.random import STREAM_VERSION
+from fastlstm.kernel.random import STREAM_VERSION
 
 _PACKAGES = ("fastlstm", "numba", "llvmlite", "numpy", "pandas", "pyarrow")
 

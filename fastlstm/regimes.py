@@ -8,6 +8,8 @@ on every CPU: `resolution` wide near zero, and twice as wide each time |value| d
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -40,7 +42,7 @@ COUNTS_SCHEMA = pa.schema(
 )
 
 
-def classify(left: NDArray, right: NDArray, majority: float) -> NDArray[np.int8]:
+def classify(left: NDArray[Any], right: NDArray[Any], majority: float) -> NDArray[np.int8]:
     """0, 1, 2 for left, mid, right: saturated to one side at more than the share `majority` of the steps."""
     return (1 - (left > majority).astype(np.int8)) + (right > majority)
 
@@ -51,7 +53,7 @@ def regime_number(classes: Sequence[NDArray[np.int8]]) -> NDArray[np.uint8]:
     return ((f * 3 + i) * 3 + o).astype(np.uint8)
 
 
-def flags(columns: Mapping[str, NDArray], *, exploded: float, vanished: float) -> dict[str, NDArray[np.bool_]]:
+def flags(columns: Mapping[str, NDArray[Any]], *, exploded: float, vanished: float) -> dict[str, NDArray[np.bool_]]:
     """Whether the state adjoints passed `exploded` on their way back, and arrived below `vanished`."""
     dh0, dC0, dh_max, dC_max = (columns[measure.name] for measure in ADJOINTS)
     return {
@@ -60,13 +62,14 @@ def flags(columns: Mapping[str, NDArray], *, exploded: float, vanished: float) -
     }
 
 
-def bin_of(values: NDArray, resolution: float) -> NDArray[np.int32]:
+def bin_of(values: NDArray[Any], resolution: float) -> NDArray[np.int32]:
     """The bin of each value; NaN is not allowed. Negative values have negative bins, -1 next to 0."""
     scaled = values.astype(np.float32, copy=False) * np.float32(1 / resolution)
     size = np.abs(scaled) + np.float32(_LINEAR)
     bins = (size.view(np.int32) >> _SHIFT) - _FIRST
     np.minimum(bins, _LAST, out=bins)
-    return bins ^ -(scaled < 0).astype(np.int32)  # -1 - bin where the value is negative
+    signed: NDArray[np.int32] = bins ^ -(scaled < 0).astype(np.int32)  # -1 - bin where the value is negative
+    return signed
 
 
 def bin_edges(bins: NDArray[np.int64], resolution: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -89,7 +92,7 @@ class _Histogram:
         self.low = np.full(REGIMES, np.inf)
         self.high = np.full(REGIMES, -np.inf)
 
-    def add(self, regime: NDArray[np.uint8], values: NDArray, bins: NDArray[np.int32]) -> None:
+    def add(self, regime: NDArray[np.uint8], values: NDArray[Any], bins: NDArray[np.int32]) -> None:
         """Count values, sorted by regime."""
         starts = np.concatenate([[0], np.flatnonzero(np.diff(regime)) + 1])
         present = regime[starts]
@@ -130,7 +133,7 @@ class _Histogram:
         order = np.lexsort((bins, regimes))
         return regimes[order], bins[order], counts[order]
 
-    def merge(self, regime: NDArray, bins: NDArray, counts: NDArray, low: NDArray, high: NDArray) -> None:
+    def merge(self, regime: NDArray[Any], bins: NDArray[Any], counts: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> None:
         """Add the cells of another histogram."""
         np.minimum.at(self.low, regime, low)
         np.maximum.at(self.high, regime, high)
@@ -153,7 +156,7 @@ class Counts:
         self._histograms = {name: _Histogram() for name in (*FLAGS, *self.resolutions)}
 
     def add(
-        self, regime: NDArray[np.uint8], columns: Mapping[str, NDArray], marks: Mapping[str, NDArray[np.bool_]]
+        self, regime: NDArray[np.uint8], columns: Mapping[str, NDArray[Any]], marks: Mapping[str, NDArray[np.bool_]]
     ) -> None:
         """Count draws, given each one's regime number, measures and flags."""
         order = np.argsort(regime, kind="stable")

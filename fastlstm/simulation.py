@@ -8,24 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlstm import kernel, measures, wide_kernel
-from fastlstm.distributions import (
-    Choice,
-    Chrono,
-    Constant,
-    Distribution,
-    LogitUniform,
-    LogUniform,
-    Normal,
-    Orthogonal,
-    Tied,
-    Triangular,
-    Uniform,
-)
-from fastlstm.kernel import allocate_columns, lanes, setting
-from fastlstm.names import PARAMETERS, STATE
-from fastlstm.processes import FileInput, SineInput
-from fastlstm.random import (
+from fastlstm import measures
+from fastlstm.kernel import draws as plain
+from fastlstm.kernel import widened
+from fastlstm.kernel.draws import allocate_columns, lanes, setting
+from fastlstm.kernel.random import (
     CHOICE,
     CONSTANT,
     LOG_OF_UNIFORM,
@@ -39,8 +26,23 @@ from fastlstm.random import (
     distributions,
     stream_word,
 )
-from fastlstm.sections import Delay
+from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
+from fastlstm.spec.distributions import (
+    Choice,
+    Chrono,
+    Constant,
+    Distribution,
+    LogitUniform,
+    LogUniform,
+    Normal,
+    Orthogonal,
+    Tied,
+    Triangular,
+    Uniform,
+)
+from fastlstm.spec.processes import FileInput, SineInput
+from fastlstm.spec.sections import Delay
 
 BLOCK = 65_536
 _STEPS_AT_ONCE = 2**24  # a thread answers to signals within a fraction of a second
@@ -122,10 +124,10 @@ class Simulation:
         Gate shares, and the norms of the state adjoints, are there whatever the groups: regimes need them.
         Draws that leave the range of plain numbers are computed once more with wide ones.
         """
-        found = self._run(kernel, np.arange(first_draw, first_draw + draws, dtype=np.uint64))
+        found = self._run(plain, np.arange(first_draw, first_draw + draws, dtype=np.uint64))
         strained = np.flatnonzero(found.pop("strained"))
         if len(strained):
-            again = self._run(wide_kernel, strained.astype(np.uint64) + np.uint64(first_draw))
+            again = self._run(widened, strained.astype(np.uint64) + np.uint64(first_draw))
             for name in found:
                 found[name][strained] = again[name]
         return found
@@ -157,7 +159,7 @@ class Simulation:
     def make(self, draw: int) -> Made:
         """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
         columns = self.columns(draw, 1)
-        scratch = self._scratch(kernel)  # its lane 0 is the draw
+        scratch = self._scratch(plain)  # its lane 0 is the draw
         return Made(
             params=scratch.values[: len(PARAMETERS), 0].copy(),
             h0=scratch.values[len(PARAMETERS), 0],

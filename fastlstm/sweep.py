@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastlstm import frames, measures
-from fastlstm.random import STREAM_VERSION
+from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.regimes import Counts, classify, flags, regime_number, regime_table
 from fastlstm.simulation import Columns, Simulation, slice_size
 from fastlstm.spec import Point, Spec

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from fastlstm.measures import GATES
 from fastlstm.names import PARAMETERS
-from fastlstm.replay import Replay
+from fastlstm.replays import Replay
 
 _SHOWN = {
     "draws": "draws",
@@ -36,7 +37,7 @@ def text(table: pd.DataFrame) -> str:
     leading = [name for name in ("point",) if name in table]
     shown = table[[*leading, *regimes, *(name for name in _SHOWN if name in table)]]
     shown = shown.rename(columns={**_SHOWN, **{name: name.removeprefix("regime_") for name in regimes}})
-    formats = {
+    formats: dict[str, Callable[..., str]] = {
         name: "{:,}".format if name in ("draws", "exploded", "vanished") else "{:.3g}".format
         for name in shown
         if name not in (*leading, *GATES)
@@ -78,6 +79,6 @@ def replay_text(again: Replay) -> str:
     )
     named = {name: value for name, value in drawn.measures.items() if name not in parameters.index}
     measured = pd.Series({name: np.float64(value) for name, value in named.items()})
-    shown = {"float_format": "{:.6g}".format, "max_rows": 60, "max_columns": 20, "width": 160}
-    with pd.option_context(*(item for name, value in shown.items() for item in (f"display.{name}", value))):
+    wanted = {"display.float_format": "{:.6g}".format, "display.max_rows": 60, "display.max_columns": 20}
+    with pd.option_context({**wanted, "display.width": 160}):
         return f"{parameters}\n\n{steps}\n\n{measured.to_string()}"

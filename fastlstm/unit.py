@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastlstm import arrays, kernel, wide_kernel
-from fastlstm.kernel import lanes
+from fastlstm.kernel import arrays, draws, widened
+from fastlstm.kernel.draws import lanes
 from fastlstm.names import PARAMETERS
 from fastlstm.threads import available_threads, in_order
 
@@ -58,7 +58,7 @@ class Inputs:
     def slices(self) -> tuple[list[slice], int]:
         """Whole registers of draws for the threads, and how many threads are worth starting."""
         draws, steps = self.x.shape
-        width = lanes(np.dtype(self.dtype))
+        width = lanes(self.dtype)
         size = max(1, _STEPS_A_TASK // (steps * width)) * width
         tasks = [slice(start, min(start + size, draws)) for start in range(0, draws, size)]
         return tasks, max(1, min(available_threads(), len(tasks)))
@@ -134,7 +134,7 @@ def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike 
     out = np.empty((7, *given.x.shape), given.dtype)
 
     def work(part: slice) -> None:
-        scratch = kernel.allocate_scratch(given.dtype, given.x.shape[1])
+        scratch = draws.allocate_scratch(given.dtype, given.x.shape[1])
         fill(given.params[part], given.state[part], given.x[part], scratch, out[:, part])
 
     tasks, threads = given.slices()
@@ -179,13 +179,13 @@ def run_gradients(
     Draws that leave the range of plain numbers are computed once more with wide ones.
     """
     out = GradientArrays(given)
-    out.fill(arrays.build_gradients, kernel.allocate_scratch, given, target, mode, loss, silent)
+    out.fill(arrays.build_gradients, draws.allocate_scratch, given, target, mode, loss, silent)
     strained = np.flatnonzero(out.strained)
     if len(strained):
         again = Inputs(given.params[strained], given.state[strained], given.x[strained], given.dtype)
         exact = GradientArrays(again)
         exact.fill(
-            wide_kernel.build_gradients, wide_kernel.allocate_scratch, again, target[strained], mode, loss, silent
+            widened.build_gradients, widened.allocate_scratch, again, target[strained], mode, loss, silent
         )
         for mine, theirs in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
             mine[strained] = theirs

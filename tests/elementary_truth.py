@@ -12,8 +12,8 @@ from lanes import apply
 from mpmath import cospi, erfc, exp, ldexp, log, log1p, mp, mpf, pi, sech, sinpi, sqrt, tanh
 from numpy.typing import NDArray
 
-from fastlstm import elementary
-from fastlstm.jit import inline
+from fastlstm.kernel import elementary
+from fastlstm.kernel.jit import inline
 
 Array = NDArray[Any]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from fastlstm.simd import LANES, Vec, load, store
+from fastlstm.kernel.memory import load, store
+from fastlstm.kernel.simd import LANES, Vec
 
 Array = NDArray[Any]
 MOST_RESULTS = 4

@@ -6,9 +6,10 @@ from functools import cache
 import numpy as np
 from numba import uint64
 
-from fastlstm import inputs, random
-from fastlstm.jit import inline
-from fastlstm.simd import LANES, gather, lane_numbers, store, uncounted
+from fastlstm.kernel import inputs, random
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.memory import gather, store, uncounted
+from fastlstm.kernel.simd import LANES, lane_numbers
 
 UNIFORMS, QUANTILES, VALUES, DISTRIBUTION, TARGETS = range(5)
 NORMAL, UNIFORM, CONSTANT, SINE, AR1, WALK, WINDOW = range(10, 17)

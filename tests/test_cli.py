@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import specs
-from naive import NAMES
 from typer.testing import CliRunner
 
 import fastlstm
 from fastlstm.cli import app
+from fastlstm.oracles.naive import NAMES
 from fastlstm.regimes import CLASSES
 from fastlstm.store import content_hash
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import fastlstm
-from fastlstm.distributions import DISTRIBUTIONS
-from fastlstm.presets import PRESETS
-from fastlstm.processes import PROCESSES
-from fastlstm.sections import SECTIONS
 from fastlstm.spec import Spec
+from fastlstm.spec.distributions import DISTRIBUTIONS
+from fastlstm.spec.presets import PRESETS
+from fastlstm.spec.processes import PROCESSES
+from fastlstm.spec.sections import SECTIONS
 
 ROOT = Path(__file__).parents[1]
 SIMS = sorted((ROOT / "sims").glob("*.toml"))

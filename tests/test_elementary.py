@@ -10,9 +10,9 @@ from elementary_truth import CASES
 from lanes import apply, assembly
 from mpmath import exp, ldexp, mp, mpf
 
-from fastlstm import elementary
-from fastlstm.jit import inline
-from fastlstm.simd import fill
+from fastlstm.kernel import elementary
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.simd import fill
 
 DTYPES = [np.float32, np.float64]
 dtypes = pytest.mark.parametrize("dtype", DTYPES)

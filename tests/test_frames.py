@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import specs
-from naive import NAMES
 
 import fastlstm
 from fastlstm.frames import points_table, row_schema
+from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.measures import DEFAULT_GROUPS, selected
-from fastlstm.random import STREAM_VERSION
+from fastlstm.oracles.naive import NAMES
 
 LABELS = ["left", "mid", "right"]
 REGIMES = ["regime_f", "regime_i", "regime_o"]

@@ -7,7 +7,7 @@ import pytest
 import streams
 from scipy import stats
 
-from fastlstm import random
+from fastlstm.kernel import random
 
 DTYPES = ("float32", "float64")
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in DTYPES}

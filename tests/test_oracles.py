@@ -6,12 +6,12 @@ Nothing in this file imports fastlstm.
 
 from typing import Any, NamedTuple
 
-import exact
-import naive
 import numpy as np
 import pytest
 from mpmath import mp
 from numpy.typing import DTypeLike
+
+from fastlstm.oracles import exact, naive
 
 Array = naive.Array
 

@@ -10,9 +10,10 @@ import streams
 from numba import int64, uint32
 from scipy import special, stats
 
-from fastlstm import random
-from fastlstm.jit import inline
-from fastlstm.simd import convert, gather, lane_numbers, store
+from fastlstm.kernel import random
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.memory import gather, store
+from fastlstm.kernel.simd import convert, lane_numbers
 
 DTYPES = ("float32", "float64")
 BITS = {"float32": 32, "float64": 64}

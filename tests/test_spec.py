@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastlstm.distributions import (
+from fastlstm.names import PARAMETERS
+from fastlstm.spec import Problem, Spec, SpecError, json_schema, load
+from fastlstm.spec.distributions import (
     Choice,
     Chrono,
     Constant,
@@ -25,9 +27,7 @@ from fastlstm.distributions import (
     Triangular,
     Uniform,
 )
-from fastlstm.names import PARAMETERS
-from fastlstm.presets import PRESETS
-from fastlstm.spec import Problem, Spec, SpecError, json_schema, load
+from fastlstm.spec.presets import PRESETS
 
 EXAMPLE = """
 title = "Forget-gate bias and the survival of the gradient"

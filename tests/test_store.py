@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from fastlstm import store
-from fastlstm.disk import Disk
 from fastlstm.store import (
     Damaged,
     DirectoryLocked,
@@ -42,6 +41,7 @@ from fastlstm.store import (
     status,
     verify,
 )
+from fastlstm.store.disk import Disk
 from fastlstm.store.parquet import encode
 
 SPEC = {"spec_text": "draws = 48\n", "spec_hash": "5bec", "provenance": {"fastlstm": "0.1"}}

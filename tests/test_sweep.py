@@ -6,20 +6,19 @@ import shutil
 from itertools import pairwise
 from pathlib import Path
 
-import naive
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import specs
-from naive import NAMES
 
 import fastlstm
-from fastlstm import regimes
+from fastlstm import regimes, replay
 from fastlstm.measures import group, selected
-from fastlstm.replay import replay
-from fastlstm.run import content_hash as spec_key
+from fastlstm.oracles import naive
+from fastlstm.oracles.naive import NAMES
+from fastlstm.runs import content_hash as spec_key
 from fastlstm.store import NotARun, RunDirectory, content_hash, status
 from fastlstm.sweep import Stopped, Stopper, quiet, sweep
 
@@ -188,6 +187,12 @@ def test_a_sample_does_not_depend_on_the_size_of_parts(tmp_path, kept):
     pd.testing.assert_frame_equal(run.draws(), kept[77].draws())
     rows = fastlstm.simulate(changed(specs.WHOLE, store={"rows": 77}))
     pd.testing.assert_frame_equal(rows, kept[77].draws(), check_like=True)
+
+
+def test_simulate_without_rows_gives_an_empty_frame(whole_rows):
+    rows = fastlstm.simulate(changed(specs.WHOLE, store={"rows": "none"}))
+    assert len(rows) == 0
+    assert set(rows.columns) == set(whole_rows.columns)
 
 
 # Points

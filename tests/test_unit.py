@@ -1,11 +1,11 @@
 """forward and gradients on arrays: against the twin, central differences, and themselves in other shapes."""
 
-import naive
 import numpy as np
 import pytest
-from naive import NAMES
 
 import fastlstm
+from fastlstm.oracles import naive
+from fastlstm.oracles.naive import NAMES
 
 DTYPES = ("float64", "float32")
 MODES = ("full", "cec", "local")

@@ -9,11 +9,11 @@ class StoreError(Exception):
     """What can go wrong with a run directory."""
 
 
-class DirectoryLocked(StoreError):  # noqa: N818
+class DirectoryLocked(StoreError):
     """Another process is at work in the directory."""
 
 
-class OtherSpec(StoreError):  # noqa: N818
+class OtherSpec(StoreError):
     """The directory belongs to another spec; `stored_spec_text` is that spec ("" if it cannot be read)."""
 
     def __init__(self, path: Path, stored_spec_text: str) -> None:
@@ -30,15 +30,15 @@ class DiskError(StoreError):
         self.errno = error.errno
 
 
-class Damaged(StoreError):  # noqa: N818
+class Damaged(StoreError):
     """A file is missing or is not what was written."""
 
 
-class NotARun(StoreError):  # noqa: N818
+class NotARun(StoreError):
     """The folder is not a run directory."""
 
 
-class NotThere(StoreError):  # noqa: N818
+class NotThere(StoreError):
     """What is asked for is not in the run: rows that are not kept, or a table that is not made yet."""
 
 

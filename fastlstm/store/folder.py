@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastlstm.disk import TEMPORARY, Disk, put, walk
+from fastlstm.store.disk import TEMPORARY, Disk, put, walk
 from fastlstm.store.errors import Damaged
 from fastlstm.store.journal import COUNTS, ROWS, Journal, PartId, Stored, seal, unseal
 

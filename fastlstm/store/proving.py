@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fastlstm.disk import Disk, remove_if_possible
+from fastlstm.store.disk import Disk, remove_if_possible
 from fastlstm.store.errors import Damaged, NotARun, disk_errors, locked
 from fastlstm.store.folder import (
     DISK,

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from fastlstm.disk import Disk
+from fastlstm.store.disk import Disk
 from fastlstm.store.errors import Damaged, NotARun, NotThere, disk_errors
 from fastlstm.store.folder import DISK, RUN, SPEC, read_journal, read_record, read_whole
 from fastlstm.store.journal import COUNTS, ROWS, Journal, PartEntry, PartId, Stored, part_file, table_file

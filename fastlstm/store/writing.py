@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from fastlstm.disk import Disk, append, make_folders, put, remove_if_possible
+from fastlstm.store.disk import Disk, append, make_folders, put, remove_if_possible
 from fastlstm.store.errors import Damaged, OtherSpec, StoreError, disk_errors, locked
 from fastlstm.store.folder import (
     DISK,

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from fastlstm.distributions import DISTRIBUTIONS
-from fastlstm.grids import Model, printable, show
-from fastlstm.processes import PROCESSES
-from fastlstm.sections import SECTIONS, Delay
+from fastlstm.spec.distributions import DISTRIBUTIONS
+from fastlstm.spec.grids import Model, printable, show
+from fastlstm.spec.processes import PROCESSES
+from fastlstm.spec.sections import SECTIONS, Delay
 
 
 @dataclass(frozen=True)

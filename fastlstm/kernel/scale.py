@@ -4,9 +4,9 @@ A quantity is held as v * 2^k, k an integer register of v's width. Scaling is by
 therefore exact.
 """
 
-from fastlstm.elementary import log, log10
-from fastlstm.jit import inline
-from fastlstm.simd import (
+from fastlstm.kernel.elementary import log, log10
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.simd import (
     absolute,
     as_float,
     as_integer,

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mpmath import mp
 from numpy.typing import NDArray
 
 from fastlstm.measures import GATES
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.oracles import exact, naive
 from fastlstm.regimes import CLASSES, classify
-from fastlstm.replay import Replay, make
-from fastlstm.run import Run
+from fastlstm.replays import Replay, make
+from fastlstm.runs import Run
 from fastlstm.simulation import Simulation
 from fastlstm.spec import Spec, load
 
@@ -99,7 +100,7 @@ def _reference(again: Replay, *, confirm: bool) -> NDArray[np.float64]:
     drawn = again.drawn
     params, x = [float(v) for v in drawn.params], [float(v) for v in drawn.x]
     h0, C0 = float(drawn.h0), float(drawn.C0)
-    with exact.mp.workdps(50):
+    with mp.workdps(50):
         trace = exact.forward(params, x, h0, C0)
         delta = _delta(again, trace)
         found = exact.gradients(params, x, None, h0, C0, delta=delta)
@@ -124,8 +125,8 @@ def _twin(again: Replay) -> NDArray[Any]:
 
 def _regime(again: Replay, majority: float) -> str:
     shares = again.drawn.measures
-    sides = (np.array([[shares[f"{gate}_left"]], [shares[f"{gate}_right"]]]) for gate in GATES)
-    return " ".join(CLASSES[classify(*side, majority)[0]] for side in sides)
+    sides = ((np.atleast_1d(shares[f"{gate}_left"]), np.atleast_1d(shares[f"{gate}_right"])) for gate in GATES)
+    return " ".join(CLASSES[classify(left, right, majority)[0]] for left, right in sides)
 
 
 def check_rows(path: str | os.PathLike[str], *, draws: int = DRAWS) -> Audit:

@@ -8,8 +8,8 @@ computed again with wide numbers (see wide.py).
 
 from collections import namedtuple
 
-from fastlstm.jit import inline
-from fastlstm.lstm import (
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.lstm import (
     Carry,
     GateGradients,
     Partials,
@@ -18,7 +18,8 @@ from fastlstm.lstm import (
     carry_back,
     input_gradient,
 )
-from fastlstm.scale import (
+from fastlstm.kernel.memory import load, store
+from fastlstm.kernel.scale import (
     HUGE,
     NOWHERE,
     TINY,
@@ -28,7 +29,7 @@ from fastlstm.scale import (
     power_of_two,
     times_power_of_two,
 )
-from fastlstm.simd import absolute, as_integer, fill, load, maximum, of_dtype, select, store
+from fastlstm.kernel.simd import absolute, as_integer, fill, maximum, of_dtype, select
 
 FULL, CEC, LOCAL, NO_INPUTS = range(4)  # the mode whose dL/dx is kept, if any
 

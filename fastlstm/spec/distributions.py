@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from fastlstm.grids import Griddable, OneKeyTable, rule_broken
 from fastlstm.names import PARAMETERS
+from fastlstm.spec.grids import Griddable, OneKeyTable, rule_broken
 
 if TYPE_CHECKING:
     ParameterName = str

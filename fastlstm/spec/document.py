@@ -25,8 +25,9 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from fastlstm.distributions import Constant, Distribution
-from fastlstm.grids import (
+from fastlstm.names import PARAMETERS
+from fastlstm.spec.distributions import Constant, Distribution
+from fastlstm.spec.grids import (
     MAX_POINTS,
     Grid,
     Griddable,
@@ -40,12 +41,11 @@ from fastlstm.grids import (
     rules_broken,
     variants,
 )
-from fastlstm.names import PARAMETERS
-from fastlstm.presets import PRESETS, PresetName
-from fastlstm.problems import Problem, SpecError, dotted, explain
-from fastlstm.processes import AnyProcess, FileInput, NormalInput, Process, Series
-from fastlstm.sections import Delay, Loss, Measure, Params, State, Store, with_steps
-from fastlstm.sources import ReadError, override, plain, read
+from fastlstm.spec.presets import PRESETS, PresetName
+from fastlstm.spec.problems import Problem, SpecError, dotted, explain
+from fastlstm.spec.processes import AnyProcess, FileInput, NormalInput, Process, Series
+from fastlstm.spec.sections import Delay, Loss, Measure, Params, State, Store, with_steps
+from fastlstm.spec.sources import ReadError, override, plain, read
 
 AxisValue = float | int | str
 TABLE_NAMES = ("params", "state", "input", "loss", "measure", "store")

@@ -9,9 +9,10 @@ from math import sqrt
 import numpy as np
 from numba import int64, uint64
 
-from fastlstm.elementary import sin_cos_turns
-from fastlstm.jit import inline
-from fastlstm.random import (
+from fastlstm.kernel.elementary import sin_cos_turns
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.memory import gather, load, store
+from fastlstm.kernel.random import (
     CONSTANT,
     INPUT,
     SEQUENCE,
@@ -23,7 +24,7 @@ from fastlstm.random import (
     standard_normal,
     uniform_at,
 )
-from fastlstm.simd import convert, fill, fma, gather, load, store
+from fastlstm.kernel.simd import convert, fill, fma
 
 
 @inline

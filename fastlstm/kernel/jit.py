@@ -12,11 +12,6 @@ from pathlib import Path
 
 import numba
 
-_SOURCES = (
-    "names", "measures", "jit", "simd", "elementary", "scale", "random", "inputs",
-    "lstm", "forward_pass", "backward_pass", "columns", "kernel", "arrays", "wide",
-)  # fmt: skip
-
 OPTIONS = {"error_model": "numpy", "forceinline": True}
 
 inline = numba.njit(**OPTIONS)
@@ -34,5 +29,5 @@ def source_digest() -> str:
     compiled anew when one of the functions it calls has changed.
     """
     folder = Path(__file__).parent
-    text = b"".join((folder / f"{name}.py").read_bytes() for name in _SOURCES)
-    return hashlib.sha256(text).hexdigest()
+    sources = [*sorted(folder.glob("*.py")), folder.parent / "names.py", folder.parent / "measures.py"]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -1,8 +1,8 @@
-"""The kernels over wide numbers: the same source as kernel.py and arrays.py, for draws that plain lanes cannot hold."""
+"""The kernels over wide numbers: the same source as draws.py and arrays.py, for draws that plain lanes cannot hold."""
 
-from fastlstm import arrays, backward_pass, columns, forward_pass, kernel, lstm, wide
-from fastlstm.jit import inline
-from fastlstm.simd import store
+from fastlstm.kernel import arrays, backward_pass, columns, draws, forward_pass, lstm, wide
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.memory import store
 
 
 @inline
@@ -37,9 +37,9 @@ _forward = vars(wide.over(forward_pass, _names, _lstm))
 _backward = vars(wide.over(backward_pass, _names, _lstm)) | {"may_outgrow": may_outgrow}
 _columns = vars(wide.over(columns, _names, _forward, {"store_gradients": store_gradients}))
 _columns |= {"lost_sums": lost_sums}
-_kernel = wide.over(kernel, _names, _forward, _backward, _columns, {"NUMBERS": "wide"})
-_arrays = wide.over(arrays, _names, _lstm, _forward, _backward, _columns, vars(_kernel))
+_draws = wide.over(draws, _names, _forward, _backward, _columns, {"NUMBERS": "wide"})
+_arrays = wide.over(arrays, _names, _lstm, _forward, _backward, _columns, vars(_draws))
 
-allocate_scratch = _kernel.allocate_scratch
-build_simulation = _kernel.build_simulation
+allocate_scratch = _draws.allocate_scratch
+build_simulation = _draws.build_simulation
 build_gradients = _arrays.build_gradients

@@ -19,10 +19,10 @@ from numba.core import cgutils, types
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic, models, overload, register_model
 
-from fastlstm import elementary, scale, simd
-from fastlstm.jit import OPTIONS, inline
-from fastlstm.scale import NOWHERE
-from fastlstm.simd import Vec
+from fastlstm.kernel import elementary, memory, scale, simd
+from fastlstm.kernel.jit import OPTIONS, inline
+from fastlstm.kernel.scale import NOWHERE
+from fastlstm.kernel.simd import Vec
 
 Activation = elementary.Activation
 
@@ -409,14 +409,14 @@ def load(array, index):
 @_named(load)
 def _load(array, index):
     if isinstance(array, types.BaseTuple):
-        return lambda array, index: _pair(simd.load(array[0], index), simd.load(array[1], index))
-    return lambda array, index: simd.load(array, index)
+        return lambda array, index: _pair(memory.load(array[0], index), memory.load(array[1], index))
+    return lambda array, index: memory.load(array, index)
 
 
 @inline
 def _store_pair(array, index, v):
-    simd.store(array[0], index, size_of(v))
-    simd.store(array[1], index, scale_of(v))
+    memory.store(array[0], index, size_of(v))
+    memory.store(array[1], index, scale_of(v))
 
 
 def store(array, index, v):
@@ -428,8 +428,8 @@ def _store(array, index, v):
     if isinstance(array, types.BaseTuple):
         return lambda array, index, v: _store_pair(array, index, v)
     if _any_wide(v):
-        return lambda array, index, v: simd.store(array, index, narrow(v))
-    return lambda array, index, v: simd.store(array, index, v)
+        return lambda array, index, v: memory.store(array, index, narrow(v))
+    return lambda array, index, v: memory.store(array, index, v)
 
 
 @inline

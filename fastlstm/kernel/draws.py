@@ -14,8 +14,8 @@ import numpy as np
 from numba import float32, float64, int64, typeof, uint32, uint64, void
 
 from fastlstm import measures
-from fastlstm.backward_pass import NO_INPUTS, backward, may_outgrow, start_backward
-from fastlstm.columns import (
+from fastlstm.kernel.backward_pass import NO_INPUTS, backward, may_outgrow, start_backward
+from fastlstm.kernel.columns import (
     ALL,
     Rows,
     carousel_columns,
@@ -26,7 +26,7 @@ from fastlstm.columns import (
     store_gradients,
     truncation_columns,
 )
-from fastlstm.forward_pass import (
+from fastlstm.kernel.forward_pass import (
     BCE,
     GIVEN,
     LAST,
@@ -38,7 +38,7 @@ from fastlstm.forward_pass import (
     start_forward,
     strained_tangent,
 )
-from fastlstm.inputs import (
+from fastlstm.kernel.inputs import (
     fill_ar1,
     fill_constant,
     fill_normal,
@@ -48,11 +48,12 @@ from fastlstm.inputs import (
     fill_walk,
     fill_window,
 )
-from fastlstm.jit import inline, kernel, source_digest
-from fastlstm.lstm import Parameters, State
-from fastlstm.random import C_0, CONSTANT, H_0, VALUES, Draws, distributions, draw_values
-from fastlstm.scale import times_power_of_two
-from fastlstm.simd import LANES, load, load_lanes, store, store_column, uncounted
+from fastlstm.kernel.jit import inline, kernel, source_digest
+from fastlstm.kernel.lstm import Parameters, State
+from fastlstm.kernel.memory import load, load_lanes, store, store_column, uncounted
+from fastlstm.kernel.random import C_0, CONSTANT, H_0, VALUES, Draws, distributions, draw_values
+from fastlstm.kernel.scale import times_power_of_two
+from fastlstm.kernel.simd import LANES
 
 LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE, "given": GIVEN}
 
@@ -63,7 +64,7 @@ Setting = namedtuple("Setting", "numbers phases series targets silent saturation
 # Arrays (columns, draws): the 16 drawn values, whether the draw needs wide numbers, and one for each group
 Columns = namedtuple("Columns", ("values", "strained", *measures.GROUPS))
 
-NUMBERS = "plain"  # what the passes compute with; see wide_kernel.py for the other kind
+NUMBERS = "plain"  # what the passes compute with; see widened.py for the other kind
 
 SEGMENT = 16384  # steps; bounds the record of a register to 16 MiB
 
@@ -71,7 +72,7 @@ SEGMENT = 16384  # steps; bounds the record of a register to 16 MiB
 CHUNK = {"float32": 4, "float64": 16}
 
 
-def lanes(dtype: np.dtype) -> int:
+def lanes(dtype: str) -> int:
     """How many draws of this type share a register."""
     return LANES[float32 if np.dtype(dtype) == np.float32 else float64]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from fastlstm import store
+from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.provenance import provenance
-from fastlstm.random import STREAM_VERSION
 from fastlstm.spec import Spec, load
 from fastlstm.store import RunDirectory
 from fastlstm.sweep import Progress, Stopper, in_memory, overall, part_size, quiet, sweep

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from fastlstm.distributions import (
+from fastlstm.measures import DEFAULT_GROUPS, GROUPS
+from fastlstm.names import PARAMETERS
+from fastlstm.spec.distributions import (
     AnyDistribution,
     Chrono,
     Constant,
@@ -14,10 +16,8 @@ from fastlstm.distributions import (
     ParameterName,
     Tied,
 )
-from fastlstm.grids import Grid, Griddable, Model, OneKeyTable, Place, has_grid, rule_broken
-from fastlstm.measures import DEFAULT_GROUPS, GROUPS
-from fastlstm.names import PARAMETERS
-from fastlstm.presets import PRESETS, PresetName
+from fastlstm.spec.grids import Grid, Griddable, Model, OneKeyTable, Place, has_grid, rule_broken
+from fastlstm.spec.presets import PRESETS, PresetName
 
 if TYPE_CHECKING:
     GroupName = str

@@ -29,10 +29,10 @@ from decimal import Context, Decimal
 import numpy as np
 from numba import float32, float64, int32, int64, uint32, uint64
 
-from fastlstm.elementary import exp, log, normal_quantile_lower
-from fastlstm.jit import inline
-from fastlstm.names import PARAMETERS
-from fastlstm.simd import (
+from fastlstm.kernel.elementary import exp, log, normal_quantile_lower
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.memory import gather, load, store
+from fastlstm.kernel.simd import (
     absolute,
     bits,
     convert,
@@ -40,14 +40,12 @@ from fastlstm.simd import (
     fill,
     floor,
     fma,
-    gather,
-    load,
     minimum,
     of_dtype,
     select,
     square_root,
-    store,
 )
+from fastlstm.names import PARAMETERS
 
 STREAM_VERSION = 1
 

@@ -7,10 +7,11 @@ from collections import namedtuple
 from math import inf
 
 from fastlstm import measures
-from fastlstm.forward_pass import log_forget
-from fastlstm.jit import inline
-from fastlstm.scale import NOWHERE, exponent, log10_scaled, log_scaled, outside, times_power_of_two
-from fastlstm.simd import absolute, fill, fma, load, maximum, select, square_root, store, store_column
+from fastlstm.kernel.forward_pass import log_forget
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.memory import load, store, store_column
+from fastlstm.kernel.scale import NOWHERE, exponent, log10_scaled, log_scaled, outside, times_power_of_two
+from fastlstm.kernel.simd import absolute, fill, fma, maximum, select, square_root
 
 LN_10 = 2.302585092994045684
 

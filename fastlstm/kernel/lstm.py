@@ -6,10 +6,10 @@ The formula numbers are those of docs/derivation.md.
 
 from collections import namedtuple
 
-from fastlstm.elementary import gates, sigmoid, tanh
-from fastlstm.jit import inline
+from fastlstm.kernel.elementary import gates, sigmoid, tanh
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.simd import fma
 from fastlstm.names import PARAMETERS
-from fastlstm.simd import fma
 
 Parameters = namedtuple("Parameters", PARAMETERS)
 State = namedtuple("State", "C h")

@@ -20,7 +20,8 @@ left open.
 import math
 from typing import Literal
 
-from fastlstm.distributions import (
+from fastlstm.names import PARAMETERS
+from fastlstm.spec.distributions import (
     Chrono,
     Constant,
     Distribution,
@@ -31,7 +32,6 @@ from fastlstm.distributions import (
     Triangular,
     Uniform,
 )
-from fastlstm.names import PARAMETERS
 
 PresetName = Literal["pytorch", "keras", "chrono", "uniform_gate"]
 

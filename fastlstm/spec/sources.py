@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.grids import Place, printable, show
-from fastlstm.problems import Problem, dotted
+from fastlstm.spec.grids import Place, printable, show
+from fastlstm.spec.problems import Problem, dotted
 
 MAX_SPEC_BYTES = 2**24
 

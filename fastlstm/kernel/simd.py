@@ -39,14 +39,14 @@ def _llvm_scalar(dtype):
     return ir.IntType(dtype.bitwidth)
 
 
-def _llvm(vec):
+def llvm_type(vec):
     return ir.VectorType(_llvm_scalar(vec.dtype), vec.lanes)
 
 
 @register_model(Vec)
 class _VecModel(models.PrimitiveModel):
     def __init__(self, manager, vec):
-        super().__init__(manager, vec, _llvm(vec))
+        super().__init__(manager, vec, llvm_type(vec))
 
 
 def _is_float(vec):
@@ -60,9 +60,9 @@ def _is_signed(vec):
 def _splat(context, builder, value, source, vec):
     """Put a number into every lane."""
     scalar = context.cast(builder, value, source, vec.dtype)
-    one = builder.insert_element(ir.Constant(_llvm(vec), ir.Undefined), scalar, ir.IntType(32)(0))
+    one = builder.insert_element(ir.Constant(llvm_type(vec), ir.Undefined), scalar, ir.IntType(32)(0))
     lanes = ir.Constant(ir.VectorType(ir.IntType(32), vec.lanes), [0] * vec.lanes)
-    return builder.shuffle_vector(one, ir.Constant(_llvm(vec), ir.Undefined), lanes)
+    return builder.shuffle_vector(one, ir.Constant(llvm_type(vec), ir.Undefined), lanes)
 
 
 def _as_vec(context, builder, value, source, vec):
@@ -177,7 +177,7 @@ def _lower_invert(context, builder, signature, arguments):
 def _call_intrinsic(builder, name, vec, *arguments):
     """Call the LLVM intrinsic `llvm.<name>` of a register type."""
     lanes = f"v{vec.lanes}{'f' if _is_float(vec) else 'i'}{vec.dtype.bitwidth}"
-    kind = ir.FunctionType(_llvm(vec), [_llvm(vec)] * len(arguments))
+    kind = ir.FunctionType(llvm_type(vec), [llvm_type(vec)] * len(arguments))
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.{lanes}")
     return builder.call(function, arguments)
 
@@ -286,7 +286,7 @@ def _reduction(name):
             return None
 
         def codegen(context, builder, signature, arguments):
-            kind = ir.FunctionType(ir.IntType(1), [_llvm(mask)])
+            kind = ir.FunctionType(ir.IntType(1), [llvm_type(mask)])
             full = f"llvm.vector.reduce.{name}.v{mask.lanes}i1"
             return builder.call(cgutils.get_or_insert_function(builder.module, kind, full), arguments)
 
@@ -333,9 +333,9 @@ def _scalar_type(dtype):
     return dtype.dtype if isinstance(dtype, types.NumberClass) else None
 
 
-def _convert(builder, value, source, target):
+def converted(builder, value, source, target):
     """A register's values in another scalar type."""
-    kind = _llvm(target)
+    kind = llvm_type(target)
     if source.dtype == target.dtype:
         return value
     if _is_float(source) and _is_float(target):
@@ -363,7 +363,7 @@ def convert(typingctx, v, dtype):
     target = Vec(scalar, v.lanes)
 
     def codegen(context, builder, signature, arguments):
-        return _convert(builder, arguments[0], v, target)
+        return converted(builder, arguments[0], v, target)
 
     return target(v, dtype), codegen
 
@@ -377,7 +377,7 @@ def bits(typingctx, v, dtype):
     target = Vec(scalar, v.lanes)
 
     def codegen(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], _llvm(target))
+        return builder.bitcast(arguments[0], llvm_type(target))
 
     return target(v, dtype), codegen
 
@@ -390,7 +390,7 @@ def as_integer(typingctx, v):
     target = Vec(types.int32 if v.dtype == types.float32 else types.int64, v.lanes)
 
     def codegen(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], _llvm(target))
+        return builder.bitcast(arguments[0], llvm_type(target))
 
     return target(v), codegen
 
@@ -405,7 +405,7 @@ def as_float(typingctx, k):
     target = _float_of(k)
 
     def codegen(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], _llvm(target))
+        return builder.bitcast(arguments[0], llvm_type(target))
 
     return target(k), codegen
 
@@ -416,7 +416,7 @@ def to_float(typingctx, k):
     target = _float_of(k)
 
     def codegen(context, builder, signature, arguments):
-        return _convert(builder, arguments[0], k, target)
+        return converted(builder, arguments[0], k, target)
 
     return target(k), codegen
 
@@ -429,7 +429,7 @@ def to_integer(typingctx, v):
     target = Vec(types.int32 if v.dtype == types.float32 else types.int64, v.lanes)
 
     def codegen(context, builder, signature, arguments):
-        return _convert(builder, arguments[0], v, target)
+        return converted(builder, arguments[0], v, target)
 
     return target(v), codegen
 
@@ -477,7 +477,7 @@ def lane_numbers(typingctx, dtype, lanes):
     target = Vec(scalar, lanes.literal_value)
 
     def codegen(context, builder, signature, arguments):
-        return ir.Constant(_llvm(target), list(range(target.lanes)))
+        return ir.Constant(llvm_type(target), list(range(target.lanes)))
 
     return target(dtype, lanes), codegen
 
@@ -516,157 +516,3 @@ def by_dtype(single, double):
         return kind(v), codegen
 
     return constant
-
-
-# --- memory --------------------------------------------------------------------------------------
-
-
-@intrinsic
-def uncounted(typingctx, held):
-    """An array, or a tuple of arrays and other things, that Numba does not count references to.
-
-    A kernel takes its arguments through this, once: they outlive it. Counting is an atomic operation at calls
-    and wherever an array leaves a tuple; it cost 4 ns for each random value, before threads share arrays.
-    """
-
-    def without_owner(context, builder, kind, value):
-        if isinstance(kind, types.BaseTuple):
-            for place, inner in enumerate(kind):
-                part = without_owner(context, builder, inner, builder.extract_value(value, place))
-                value = builder.insert_value(value, part, place)
-        elif isinstance(kind, types.Array):
-            view = context.make_array(kind)(context, builder, value)
-            view.meminfo = cgutils.get_null_value(view.meminfo.type)
-            value = view._getvalue()
-        return value
-
-    def codegen(context, builder, signature, arguments):
-        return without_owner(context, builder, held, arguments[0])
-
-    return held(held), codegen
-
-
-@intrinsic
-def align_stack(typingctx):
-    """Let the stack frame of the calling kernel begin on a cache line.
-
-    LLVM learns too late that registers will be kept there to align it for them, and most then straddle two
-    cache lines. A variable that must be aligned, used by an empty piece of assembly, tells it in time.
-    A simulation took 12.7 to 15.4 ns a step without this and 10.3 with it (float32), 24.3 and 21.0 (float64).
-    """
-
-    def codegen(context, builder, signature, arguments):
-        with builder.goto_entry_block():
-            slot = builder.alloca(ir.IntType(64))
-        slot.align = 64
-        builder.asm(ir.FunctionType(ir.VoidType(), [slot.type]), "", "r,~{memory}", [slot], side_effect=True)
-        return context.get_dummy_value()
-
-    return types.none(), codegen
-
-
-def _address(context, builder, array, array_value, index, index_value):
-    """The address of array[index, 0, ...]; the last axis is contiguous."""
-    view = context.make_array(array)(context, builder, array_value)
-    strides = cgutils.unpack_tuple(builder, view.strides, array.ndim)
-    numbers = cgutils.unpack_tuple(builder, index_value, len(index))
-    offset = context.get_constant(types.intp, 0)
-    for number, kind, stride in zip(numbers, index, strides, strict=False):
-        offset = builder.add(offset, builder.mul(context.cast(builder, number, kind, types.intp), stride))
-    return cgutils.pointer_add(builder, view.data, offset)
-
-
-def _register_of(array):
-    return Vec(array.dtype, LANES[array.dtype])
-
-
-@intrinsic
-def load(typingctx, array, index):
-    """The register that begins at array[index]; index is a tuple and may leave out the last axis."""
-    vec = _register_of(array)
-
-    def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[0], index, arguments[1])
-        pointer = builder.bitcast(address, _llvm(vec).as_pointer())
-        loaded = builder.load(pointer)
-        loaded.align = vec.dtype.bitwidth // 8
-        return loaded
-
-    return vec(array, index), codegen
-
-
-@intrinsic
-def load_lanes(typingctx, array, index, lanes):
-    """The register of so many lanes (a literal) that begins at array[index]."""
-    if not isinstance(lanes, types.IntegerLiteral):
-        return None
-    vec = Vec(array.dtype, lanes.literal_value)
-
-    def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[0], index, arguments[1])
-        loaded = builder.load(builder.bitcast(address, _llvm(vec).as_pointer()))
-        loaded.align = vec.dtype.bitwidth // 8
-        return loaded
-
-    return vec(array, index, lanes), codegen
-
-
-@intrinsic
-def store(typingctx, array, index, v):
-    """Write a register to the place that begins at array[index], in the array's scalar type."""
-    if not isinstance(v, Vec):
-        return None
-    target = Vec(array.dtype, v.lanes)
-
-    def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[0], index, arguments[1])
-        pointer = builder.bitcast(address, _llvm(target).as_pointer())
-        stored = builder.store(_convert(builder, arguments[2], v, target), pointer)
-        stored.align = target.dtype.bitwidth // 8
-        return context.get_dummy_value()
-
-    return types.none(array, index, v), codegen
-
-
-@intrinsic
-def gather(typingctx, array, places, shift):
-    """array[k + shift] for each k of an integer register; the array has one contiguous axis. Not checked.
-
-    The shift is apart so that a loop over it takes the places out of their register only once.
-    """
-    if not (isinstance(array, types.Array) and isinstance(places, Vec) and isinstance(shift, types.Integer)):
-        return None
-    result = Vec(array.dtype, places.lanes)
-
-    def codegen(context, builder, signature, arguments):
-        view = context.make_array(array)(context, builder, arguments[0])
-        data = builder.gep(view.data, [context.cast(builder, arguments[2], shift, types.intp)])
-        gathered = ir.Constant(_llvm(result), ir.Undefined)
-        for lane in range(places.lanes):
-            number = ir.IntType(32)(lane)
-            place = builder.extract_element(arguments[1], number)
-            gathered = builder.insert_element(gathered, builder.load(builder.gep(data, [place])), number)
-        return gathered
-
-    return result(array, places, shift), codegen
-
-
-@intrinsic
-def store_column(typingctx, array, column, registers):
-    """Write register k of a tuple to the place that begins at array[k, column], in the array's scalar type."""
-    if not isinstance(registers, types.BaseTuple) or not all(isinstance(v, Vec) for v in registers):
-        return None
-    kinds = [Vec(array.dtype, v.lanes) for v in registers]
-
-    def codegen(context, builder, signature, arguments):
-        index = types.UniTuple(types.intp, 2)
-        place = context.cast(builder, arguments[1], column, types.intp)
-        for k, (v, target) in enumerate(zip(registers, kinds, strict=True)):
-            pair = context.make_tuple(builder, index, [context.get_constant(types.intp, k), place])
-            address = _address(context, builder, array, arguments[0], index, pair)
-            pointer = builder.bitcast(address, _llvm(target).as_pointer())
-            value = _convert(builder, builder.extract_value(arguments[2], k), v, target)
-            builder.store(value, pointer).align = target.dtype.bitwidth // 8
-        return context.get_dummy_value()
-
-    return types.none(array, column, registers), codegen

@@ -6,12 +6,13 @@ reverse. All tallies that a kernel could want are computed; LLVM removes those t
 
 from collections import namedtuple
 
-from fastlstm.elementary import log, log_sigmoid, sigmoid
-from fastlstm.jit import inline
-from fastlstm.lstm import State, jacobian, output, partials, step
+from fastlstm.kernel.elementary import log, log_sigmoid, sigmoid
+from fastlstm.kernel.jit import inline
+from fastlstm.kernel.lstm import State, jacobian, output, partials, step
+from fastlstm.kernel.memory import load, store
+from fastlstm.kernel.scale import HUGE, TINY, exponent, outside, power_of_two
+from fastlstm.kernel.simd import absolute, as_integer, fill, fma, maximum, minimum, polynomial, select
 from fastlstm.measures import SHARES
-from fastlstm.scale import HUGE, TINY, exponent, outside, power_of_two
-from fastlstm.simd import absolute, as_integer, fill, fma, load, maximum, minimum, polynomial, select, store
 
 RECORD_ROWS = 8
 SUM, LAST, MSE, BCE, GIVEN = range(5)  # where dy comes from

@@ -10,15 +10,15 @@ import numpy as np
 from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
-from fastlstm.backward_pass import CEC, FULL, LOCAL, may_outgrow
-from fastlstm.columns import lost_sums, scale_rows, store_gradients
-from fastlstm.forward_pass import one_if
-from fastlstm.jit import inline, kernel, source_digest
-from fastlstm.kernel import CHUNK, LOSSES, NUMBERS, allocate_scratch, lanes, load_parameters, run_draws
-from fastlstm.lstm import State, output, step
-from fastlstm.random import C_0, H_0
-from fastlstm.scale import times_power_of_two
-from fastlstm.simd import load, store, uncounted
+from fastlstm.kernel.backward_pass import CEC, FULL, LOCAL, may_outgrow
+from fastlstm.kernel.columns import lost_sums, scale_rows, store_gradients
+from fastlstm.kernel.draws import CHUNK, LOSSES, NUMBERS, allocate_scratch, lanes, load_parameters, run_draws
+from fastlstm.kernel.forward_pass import one_if
+from fastlstm.kernel.jit import inline, kernel, source_digest
+from fastlstm.kernel.lstm import State, output, step
+from fastlstm.kernel.memory import load, store, uncounted
+from fastlstm.kernel.random import C_0, H_0
+from fastlstm.kernel.scale import times_power_of_two
 
 MODES = {"full": FULL, "cec": CEC, "local": LOCAL}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.run import Run, SpecSource, as_spec
+from fastlstm.runs import Run, SpecSource, as_spec
 from fastlstm.simulation import Made, Simulation
 from fastlstm.spec import Spec
 from fastlstm.unit import Gradients, Trace, forward, inputs, run_gradients
@@ -35,8 +35,11 @@ def replay(source: SpecSource, *, point: int, draw: int) -> Replay:
 
     Raises ValueError if there is no such point or draw; NotARun; SpecError.
     """
-    in_directory = isinstance(source, str | os.PathLike) and Path(source).is_dir()
-    spec = Run(source).spec() if in_directory else as_spec(source)
+    match source:
+        case str() | os.PathLike() if Path(source).is_dir():
+            spec = Run(source).spec()
+        case _:
+            spec = as_spec(source)
     points = spec.points()
     if not 0 <= point < len(points):
         raise ValueError(f"point {point}: the points are 0 .. {len(points) - 1}")

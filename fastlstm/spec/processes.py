@@ -11,8 +11,8 @@ import pyarrow.csv
 import pyarrow.parquet
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
-from fastlstm.distributions import LARGEST, Constant, Interval, LoneDistribution, Number, Positive, Uniform
-from fastlstm.grids import Griddable, Model, Text, rules_broken, show
+from fastlstm.spec.distributions import LARGEST, Constant, Interval, LoneDistribution, Number, Positive, Uniform
+from fastlstm.spec.grids import Griddable, Model, Text, rules_broken, show
 
 Series = np.ndarray[Any, np.dtype[np.float64]]
 
