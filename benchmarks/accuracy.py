@@ -32,14 +32,14 @@ that of the standard normal distribution. "By size" means as many points in any 
 
 def table(points: int) -> Iterator[str]:
     """The lines of a Markdown table."""
-    yield f"| {'function':23} | dtype   | {'range':26} | max ulp | mean ulp | bound |"
-    yield f"|{'-' * 25}|{'-' * 9}|{'-' * 28}|{'-' * 8}:|{'-' * 9}:|{'-' * 6}:|"
+    yield f"| {'function':23} | dtype   | {'range':29} | max ulp | mean ulp | bound |"
+    yield f"|{'-' * 25}|{'-' * 9}|{'-' * 31}|{'-' * 8}:|{'-' * 9}:|{'-' * 6}:|"
     for case in CASES:
         for dtype, ranges in case.ranges.items():
             for seed, within in enumerate(ranges):
                 errors = case.errors(within.points(points, dtype, seed))
                 yield (
-                    f"| {case.name:23} | {dtype.__name__:7} | {_words(within):26} "
+                    f"| {case.name:23} | {dtype.__name__:7} | {_words(within):29} "
                     f"| {errors.max():7.2f} | {errors.mean():8.2f} | {case.bound[dtype]:5} |"
                 )
 
@@ -50,9 +50,7 @@ def _words(within: Range) -> str:
 
 def main() -> None:
     """Print the table, or write it with its explanation."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=10_000, help="random points in each range")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page to write")
     arguments = parser.parse_args()

@@ -88,10 +88,7 @@ def _in_x(scaled: list[mpf], middle: mpf, half: mpf) -> list[mpf]:
     """The coefficients in x of a polynomial in (x - middle) / half."""
     result = [mpf(0)] * len(scaled)
     for coefficient in scaled[::-1]:
-        result = [
-            (before - middle * same) / half
-            for before, same in zip([mpf(0), *result[:-1]], result, strict=True)
-        ]
+        result = [(before - middle * same) / half for before, same in zip([mpf(0), *result[:-1]], result, strict=True)]
         result[0] += coefficient
     return result
 

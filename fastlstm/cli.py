@@ -1,6 +1,7 @@
 """The command line: a thin skin on the public functions. Results go to stdout, progress and errors to stderr."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,18 @@ def _version(wanted: bool) -> None:
     if wanted:
         print(f"fastlstm {__version__}")
         raise typer.Exit
+
+
+def entry() -> None:
+    """The command `fastlstm`."""
+    try:
+        app()
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # the reader has seen enough; the interpreter's own attempt to flush would complain
+            os._exit(128 + signal.SIGPIPE)
 
 
 @app.callback()

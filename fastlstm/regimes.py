@@ -7,7 +7,6 @@ on every CPU: `resolution` wide near zero, and twice as wide each time |value| d
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-
 from typing import Any
 
 import numpy as np
@@ -133,7 +132,9 @@ class _Histogram:
         order = np.lexsort((bins, regimes))
         return regimes[order], bins[order], counts[order]
 
-    def merge(self, regime: NDArray[Any], bins: NDArray[Any], counts: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> None:
+    def merge(
+        self, regime: NDArray[Any], bins: NDArray[Any], counts: NDArray[Any], low: NDArray[Any], high: NDArray[Any]
+    ) -> None:
         """Add the cells of another histogram."""
         np.minimum.at(self.low, regime, low)
         np.maximum.at(self.high, regime, high)

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ _SHOWN = {
     "log10_dC0_q50": "dC0 50%",
     "log10_forget_q50": "prod f 50%",
 }
+_COUNTS = ("draws", "exploded", "vanished")
 
 
 def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -37,11 +37,9 @@ def text(table: pd.DataFrame) -> str:
     leading = [name for name in ("point",) if name in table]
     shown = table[[*leading, *regimes, *(name for name in _SHOWN if name in table)]]
     shown = shown.rename(columns={**_SHOWN, **{name: name.removeprefix("regime_") for name in regimes}})
-    formats: dict[str, Callable[..., str]] = {
-        name: "{:,}".format if name in ("draws", "exploded", "vanished") else "{:.3g}".format
-        for name in shown
-        if name not in (*leading, *GATES)
-    }
+    formats = [
+        str if name in (*leading, *GATES) else "{:,}".format if name in _COUNTS else "{:.3g}".format for name in shown
+    ]
     heading = "log10 of gradient norms, quantiles by regime of the gates f, i, o\n"
     return heading + shown.to_string(index=False, formatters=formats)
 

@@ -52,9 +52,7 @@ class Case(NamedTuple):
         """The errors at the points, in ulp of the true values."""
         values = apply(self.function, points)[self.place]
         with mp.workdps(50):
-            return np.array(
-                [_ulp(value, self.truth(mpf(float(x)))) for x, value in zip(points, values, strict=True)]
-            )
+            return np.array([_ulp(value, self.truth(mpf(float(x)))) for x, value in zip(points, values, strict=True)])
 
 
 def _ulp(value: np.floating[Any], true: mpf) -> float:
@@ -125,7 +123,7 @@ _PROBABILITY = _both(
 CASES = [
     Case("exp", elementary.exp, 0, exp, _both(1, 1), _EXP),
     Case("log", elementary.log, 0, log, _both(1, 1), _LOG),
-    Case("log10", elementary.log10, 0, mp.log10, _both(1, 1), _LOG),
+    Case("log10", elementary.log10, 0, mp.log10, _both(1.1, 1.1), _LOG),
     Case("sigmoid", elementary.sigmoid, 0, _sigmoid, _both(2, 2), _SIGMOID),
     Case("sigmoid, slope", elementary.sigmoid, 1, lambda z: sech(z / 2) ** 2 / 4, _both(3, 3), _SIGMOID),
     Case("sigmoid, larger", elementary.sigmoid, 2, lambda z: _sigmoid(abs(z)), _both(1, 1), _SIGMOID),

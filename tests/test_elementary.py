@@ -177,9 +177,7 @@ def test_gate_hardly_depends_on_its_partner(dtype):
 def test_turns_repeat_exactly(dtype):
     u = np.linspace(-0.5, 0.5, 4097).astype(dtype)
     for whole in (1, -3, 2**9):
-        np.testing.assert_array_equal(
-            apply(elementary.sin_cos_turns, u + whole), apply(elementary.sin_cos_turns, u)
-        )
+        np.testing.assert_array_equal(apply(elementary.sin_cos_turns, u + whole), apply(elementary.sin_cos_turns, u))
 
 
 @dtypes
