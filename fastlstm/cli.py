@@ -81,13 +81,16 @@ def _version(wanted: bool) -> None:
 def entry() -> None:
     """The command `fastlstm`."""
     try:
-        app()
-    finally:
         try:
+            app()
+        finally:
             sys.stdout.flush()
-        except BrokenPipeError:
-            # the reader has seen enough; the interpreter's own attempt to flush would complain
+    except OSError as error:
+        # Leave without the interpreter's own attempt to flush, which would fail and complain once more.
+        if isinstance(error, BrokenPipeError):  # the reader has seen enough
             os._exit(128 + signal.SIGPIPE)
+        print(f"The results could not be written: {error.strerror}", file=sys.stderr, flush=True)
+        os._exit(DISK)
 
 
 @app.callback()

@@ -63,7 +63,8 @@ def flags(columns: Mapping[str, NDArray[Any]], *, exploded: float, vanished: flo
 
 def bin_of(values: NDArray[Any], resolution: float) -> NDArray[np.int32]:
     """The bin of each value; NaN is not allowed. Negative values have negative bins, -1 next to 0."""
-    scaled = values.astype(np.float32, copy=False) * np.float32(1 / resolution)
+    with np.errstate(over="ignore"):
+        scaled = values.astype(np.float32, copy=False) * np.float32(1 / resolution)
     size = np.abs(scaled) + np.float32(_LINEAR)
     bins = (size.view(np.int32) >> _SHIFT) - _FIRST
     np.minimum(bins, _LAST, out=bins)
@@ -166,6 +167,8 @@ class Counts:
             marked = marks[name][order]
             self._histograms[name].add(regime, marked.astype(np.float64), marked.astype(np.int32))
         for name, resolution in self.resolutions.items():
+            if name not in columns:  # a lag that is too long for the point
+                continue
             known, values = regime, columns[name][order]
             missing = np.isnan(values)
             if missing.any():
@@ -234,7 +237,7 @@ def wilson(count: int, total: int) -> tuple[float, float]:
     square = _Z95 * _Z95 / total
     middle = (share + square / 2) / (1 + square)
     half = _Z95 / (1 + square) * (share * (1 - share) / total + square / (4 * total)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return 0.0 if count == 0 else middle - half, 1.0 if count == total else middle + half
 
 
 def quantiles(

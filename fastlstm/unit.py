@@ -100,8 +100,7 @@ def _sequence_array(name: str, values: ArrayLike) -> Array:
 def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs:
     """Check and broadcast what a caller gave. Raises ValueError, which names the shapes that do not fit."""
     params, x = _parameter_array(params), _sequence_array("x", x)
-    single = params.dtype == np.float32 and x.dtype == np.float32
-    dtype = "float32" if single else "float64"
+    dtype = "float32" if all(a.dtype.newbyteorder("=") == np.float32 for a in (params, x)) else "float64"
     try:
         (draws,) = np.broadcast_shapes(params.shape[:1], x.shape[:1], np.shape(h0), np.shape(C0))
     except ValueError as error:

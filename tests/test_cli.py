@@ -286,14 +286,16 @@ def test_a_reader_that_has_seen_enough_may_close_the_pipe(folder, run, command):
     assert stderr == ""
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
 @pytest.mark.parametrize("command", [["regimes", "a run", "--by-point", "--json"], ["status", "a run"]])
 def test_results_that_cannot_be_written_are_a_disk_error(folder, run, command):
-    with open("/dev/full", "w") as full:
-        process = start(*command, folder=folder, stdout=full)
-        _, stderr = process.communicate()
-    assert "Traceback" not in stderr
-    assert "Exception ignored" not in stderr
+    no_room = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); import fastlstm.cli as c; c.entry()"
+    with open(folder / "results.txt", "w") as results:
+        process = subprocess.run(
+            [sys.executable, "-c", no_room, *command], cwd=folder, stdout=results, stderr=subprocess.PIPE, text=True
+        )
+    assert "could not be written" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert "Exception ignored" not in process.stderr
     assert process.returncode == 74
 
 

@@ -16,7 +16,7 @@ from fastlstm.kernel.draws import CHUNK, LOSSES, NUMBERS, allocate_scratch, lane
 from fastlstm.kernel.forward_pass import one_if
 from fastlstm.kernel.jit import inline, kernel, source_digest
 from fastlstm.kernel.lstm import State, output, step
-from fastlstm.kernel.memory import load, store, uncounted
+from fastlstm.kernel.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.random import C_0, H_0
 from fastlstm.kernel.scale import times_power_of_two
 
@@ -72,6 +72,7 @@ def build_gradients(dtype, mode, loss="given"):
 
     @kernel(void(given, given, given, given, int64, memory, filled, filled, filled, filled))
     def gradients(params, state, x, target, silent, scratch, out_params, out_state, out_x, out_strained):
+        align_stack()
         assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         params, state, x, target, scratch = uncounted((params, state, x, target, scratch))
         out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
@@ -118,6 +119,7 @@ def build_trace(dtype):
 
     @kernel(void(given, given, given, memory, filled))
     def trace(params, state, x, scratch, out):
+        align_stack()
         assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
         for start in range(0, len(x), WIDTH):

@@ -50,7 +50,7 @@ from fastlstm.kernel.inputs import (
 )
 from fastlstm.kernel.jit import inline, kernel, source_digest
 from fastlstm.kernel.lstm import Parameters, State
-from fastlstm.kernel.memory import load, load_lanes, store, store_column, uncounted
+from fastlstm.kernel.memory import align_stack, load, load_lanes, store, store_column, uncounted
 from fastlstm.kernel.random import C_0, CONSTANT, H_0, VALUES, Draws, distributions, draw_values
 from fastlstm.kernel.scale import times_power_of_two
 from fastlstm.kernel.simd import LANES
@@ -208,6 +208,7 @@ def build_simulation(dtype, stored, process, loss, target, groups):
 
     @kernel(_simulation_signature(dtype, stored))
     def simulate(seed, stream, numbers, steps, law, setting, scratch, columns):
+        align_stack()
         assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         law, setting, scratch, columns = uncounted((law, setting, scratch, columns))
         numbers = uncounted(numbers)

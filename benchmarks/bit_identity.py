@@ -1,0 +1,298 @@
+"""The same spec computed in many ways, and the hash of what came out of each: all of them must be equal.
+
+    python benchmarks/bit_identity.py [--quick] [--keep FOLDER]
+
+The ways are other numbers of threads, other sizes of parts, another order of the parts, an interruption, another
+process, and other processors. A processor is another target of the compiler, in a process of its own with an empty
+cache of kernels; NumPy is kept from instructions that this processor does not have, and one of them gets another libm.
+Exit code 0 if all hashes of a variant are equal; else 1, and the columns and draws that differ are named.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+import pandas as pd
+
+import fastlstm
+from fastlstm.kernel import draws as plain
+from fastlstm.runs import content_hash as run_key
+from fastlstm.simulation import Simulation
+from fastlstm.store import RunDirectory, content_hash, verify
+from fastlstm.sweep import Stopped, Stopper, quiet
+
+SpecDict = dict[str, Any]
+
+# All that is measured, two points, and a last register that is not full. At the second point most gates are
+# saturated, and many draws leave the range of plain numbers, so that they are computed with wide ones.
+SPEC: SpecDict = {
+    "seed": 20261122,
+    "draws": 3001,
+    "steps": 40,
+    "params": {"default": {"normal": {"mean": 0.0, "std": {"grid": [1.5, 20.0]}}}},
+    "state": {"h": {"uniform": {"low": -1.0, "high": 1.0}}, "C": {"normal": {}}},
+    "loss": {"kind": "mse", "target": {"uniform": {"low": 0.0, "high": 1.0}}},
+    "measure": {
+        "groups": ["norms", "gates", "grads", "carousel", "truncation", "jacobian", "lags"],
+        "exploded": 3.0,
+        "vanished": 1e-3,
+    },
+}
+VARIANTS = {dtype: SPEC | {"dtype": dtype, "store": {"dtype": dtype}} for dtype in ("float64", "float32")}
+
+# One part for each point is what `fastlstm.run` would choose; the others end within a register or with one.
+PART_DRAWS = (3000, 1024, 333)
+INTERRUPTED_AFTER = (0.2, 0.7)  # shares of the draws
+
+
+@dataclass(frozen=True)
+class Target:
+    """A processor to compile for, and the features it has.
+
+    `hidden` says which of NumPy's instruction sets it does not have; `tunables` go to the C library.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    hidden: Callable[[str], bool]
+    tunables: str = ""
+    title: str = ""
+
+    def runs_here(self) -> bool:
+        """Whether this machine has all its features."""
+        here = llvm.get_host_cpu_features()
+        return platform.machine().lower() in ("x86_64", "amd64") and all(here.get(name) for name in self.features)
+
+    def environment(self, cache: Path) -> dict[str, str]:
+        """What a process needs to compile for it, and to compute as it would outside the kernel."""
+        found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+        return {
+            "NUMBA_CPU_NAME": self.name,
+            "NUMBA_CPU_FEATURES": ",".join(f"+{feature}" for feature in self.features),
+            "NUMBA_CACHE_DIR": str(cache),
+            "NPY_DISABLE_CPU_FEATURES": " ".join(filter(self.hidden, found)),
+            "GLIBC_TUNABLES": self.tunables,
+        }
+
+
+_SSE = ("sse", "sse2", "sse3", "ssse3", "sse4.1", "sse4.2", "popcnt")
+_V3 = (*_SSE, "avx", "avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe")
+_V4 = (*_V3, "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl")
+
+HASWELL = Target("haswell", _V3, lambda name: name.startswith(("AVX512", "X86_V4")))
+SKYLAKE = Target("skylake-avx512", _V4, lambda name: name.startswith("AVX512_") and name != "AVX512_SKX")
+# The least that has fused multiply-add. Functions of glibc differ in last bits with and without it: another libm.
+GENERIC = Target(
+    "generic",
+    (*_SSE, "avx", "fma"),
+    lambda name: True,
+    "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4",
+    "generic x86-64 with AVX and FMA, another libm",
+)
+TARGETS = (HASWELL, SKYLAKE, GENERIC)
+
+
+# --- ways to the same run ------------------------------------------------------------------------
+
+
+def lay_out(spec: SpecDict, path: Path, part_draws: int) -> None:
+    """Make an empty run directory with parts of this size; `fastlstm.run` goes on with it, and keeps the size."""
+    ready = fastlstm.load(spec)
+    layout = {"part_draws": part_draws}
+    text = ready.normalised(folder=path)
+    RunDirectory.open(path, spec_text=text, spec_hash=run_key(ready), provenance={}, layout=layout).close()
+
+
+def in_parts(spec: SpecDict, path: Path, part_draws: int, *, threads: int) -> None:
+    """A run with parts of this size."""
+    lay_out(spec, path, part_draws)
+    fastlstm.run(spec, path, threads=threads)
+
+
+def in_another_order(spec: SpecDict, path: Path, part_draws: int) -> None:
+    """A run whose odd parts are lost once all are there, and made again after the even ones; then the first half."""
+    in_parts(spec, path, part_draws, threads=2)
+    for lost in (lambda number, parts: number % 2, lambda number, parts: number < parts // 2):
+        files = sorted((path / "draws").rglob("*.parquet"))
+        for number, file in enumerate(files):
+            if lost(number, len(files)):
+                file.unlink()
+        verify(path, repair=True)
+        fastlstm.run(spec, path, threads=2)
+
+
+def with_interruptions(spec: SpecDict, path: Path, part_draws: int) -> None:
+    """A run that is stopped at some shares of its draws, and goes on each time."""
+    lay_out(spec, path, part_draws)
+    for share in INTERRUPTED_AFTER:
+        stopper = Stopper()
+
+        def stop(done: int, total: int, share: float = share, stopper: Stopper = stopper) -> None:
+            if done >= share * total:
+                stopper.signal = 2
+
+        try:
+            fastlstm.run(spec, path, threads=2, progress=stop, stopper=stopper)
+        except Stopped:
+            continue
+        raise AssertionError("the run was not stopped")
+    fastlstm.run(spec, path, threads=2, progress=quiet)
+
+
+def in_this_process(*, quick: bool) -> dict[str, Callable[[SpecDict, Path], object]]:
+    """The ways that need no other process, by title; each makes a run of a spec in a folder."""
+    smallest = PART_DRAWS[-1]
+    ways: dict[str, Callable[[SpecDict, Path], object]] = {
+        f"{threads} thread{'s' * (threads > 1)}": lambda spec, path, threads=threads: fastlstm.run(
+            spec, path, threads=threads
+        )
+        for threads in (1, 2, 7)
+    }
+    for size in PART_DRAWS:
+        title = f"parts of {size:,} draws, 7 threads"
+        ways[title] = lambda spec, path, size=size: in_parts(spec, path, size, threads=7)
+    ways["parts lost and made again, in another order"] = lambda spec, path: in_another_order(spec, path, smallest)
+    ways["stopped twice and resumed"] = lambda spec, path: with_interruptions(spec, path, smallest)
+    return ways if not quick else {title: way for title, way in ways.items() if "thread" in title}
+
+
+_CHILD = """
+import json, sys, fastlstm
+for spec, path in json.load(sys.stdin):
+    fastlstm.run(spec, path, threads=2)
+    print(path, file=sys.stderr)
+"""
+
+
+def in_another_process(runs: Mapping[Path, SpecDict], target: Target | None = None) -> None:
+    """Run specs into folders in a new process, compiled for a target into an empty cache, or as here."""
+    task = json.dumps([(spec, str(path)) for path, spec in runs.items()])
+    with tempfile.TemporaryDirectory() as cache:
+        changes = {} if target is None else target.environment(Path(cache))
+        subprocess.run(
+            [sys.executable, "-c", _CHILD],
+            input=task, text=True, check=True, env=os.environ | changes, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+
+# --- what came out -------------------------------------------------------------------------------
+
+
+def strained_draws(spec: SpecDict) -> int:
+    """How many draws leave the range of plain numbers, and are computed with wide ones."""
+    ready = fastlstm.load(spec)
+    numbers = np.arange(ready.draws, dtype=np.uint64)
+    strained = [Simulation(ready, point)._run(plain, numbers)["strained"] for point in ready.points()]
+    return int(np.sum(strained))
+
+
+def differences(one: Path, other: Path) -> Iterator[str]:
+    """The columns of rows and tables in which two runs of a spec differ, and the first place of each."""
+    for name in ("draws", "points", "regimes", "histograms"):
+        left, right = (getattr(fastlstm.read(path), name)() for path in (one, other))
+        if len(left) != len(right) or list(left) != list(right):
+            yield f"{name}: {left.shape} and {right.shape} rows and columns"
+            continue
+        for column in left:
+            differ = np.flatnonzero([a != b for a, b in zip(_exact(left[column]), _exact(right[column]), strict=True)])
+            if len(differ):
+                row, there = left.iloc[differ[0]], right.iloc[differ[0]]
+                where = ", ".join(f"{key} {row[key]}" for key in ("point", "draw") if key in left)
+                values = f"{row[column]!r} and {there[column]!r}"
+                yield f"{name}, {column}: {len(differ)} of {len(left)} differ; at {where or differ[0]}: {values}"
+
+
+def _exact(column: pd.Series) -> list[Any]:
+    """Values that are equal only if their bits are."""
+    if column.dtype.kind == "f":
+        return np.asarray(column).view(f"u{column.dtype.itemsize}").tolist()
+    return column.tolist()
+
+
+class Table:
+    """The hashes of every way and variant, compared with those of the first way."""
+
+    def __init__(self, folder: Path, variants: Mapping[str, SpecDict]) -> None:
+        self.folder = folder
+        self.variants = variants
+        self.rows: dict[str, list[str]] = {}
+
+    def paths(self, title: str) -> dict[Path, SpecDict]:
+        """The folders for the runs of a way."""
+        name = "".join(letter if letter.isalnum() else "-" for letter in title)
+        return {self.folder / name / variant: spec for variant, spec in self.variants.items()}
+
+    def add(self, title: str, make: Callable[[Mapping[Path, SpecDict]], object]) -> list[str]:
+        """Go a way, print its hashes, and say what differs from the first way."""
+        started, paths = time.perf_counter(), self.paths(title)
+        make(paths)
+        hashes = [content_hash(path) for path in paths]
+        self.rows[title] = hashes
+        taken = time.perf_counter() - started
+        print(f"| {title:45} | " + " | ".join(text[:16] for text in hashes) + f" | {taken:5.1f} |", flush=True)
+        return hashes
+
+    def heading(self) -> None:
+        """The head of the printed table."""
+        print(f"| {'way':45} | " + " | ".join(f"{name:16}" for name in self.variants) + " |     s |")
+        print(f"|{'-' * 47}|" + "|".join("-" * 18 for _ in self.variants) + "|------:|", flush=True)
+
+    def verdict(self) -> bool:
+        """Print the hashes in full, and what differs; whether nothing does."""
+        first = next(iter(self.rows))
+        same = True
+        for place, variant in enumerate(self.variants):
+            found = {title: hashes[place] for title, hashes in self.rows.items()}
+            odd = [title for title, text in found.items() if text != found[first]]
+            word = "all equal" if not odd else f"{len(odd)} of {len(found)} differ"
+            print(f"\n{variant}: {word}\n{found[first]}")
+            for title in odd:
+                same = False
+                print(f"\n{title}: {found[title]}")
+                one, other = (list(self.paths(name))[place] for name in (first, title))
+                for line in differences(one, other):
+                    print(f"  {line}")
+        return same
+
+
+def main() -> int:
+    """Go all ways, print the table; 0 if all hashes of a variant are equal."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="float64, threads and parts only: seconds, not minutes")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the runs there, to look at differences")
+    arguments = parser.parse_args()
+    variants = dict(list(VARIANTS.items())[:1]) if arguments.quick else VARIANTS
+    for name, spec in variants.items():
+        draws = spec["draws"] * len(fastlstm.load(spec).points())
+        print(f"{name}: {draws:,} draws, {strained_draws(spec):,} of them computed with wide numbers")
+    print(f"compiled for {llvm.get_host_cpu_name()} where no other processor is named\n")
+    with tempfile.TemporaryDirectory() as temporary:
+        table = Table(arguments.keep or Path(temporary), variants)
+        table.heading()
+        for title, way in in_this_process(quick=arguments.quick).items():
+            table.add(title, lambda paths, way=way: [way(spec, path) for path, spec in paths.items()])
+        if not arguments.quick:
+            table.add("a second process", in_another_process)
+        for target in () if arguments.quick else TARGETS:
+            title = target.title or target.name
+            if target.runs_here():
+                print(f"compiling for {title}: a minute or two", file=sys.stderr)
+                table.add(title, lambda paths, target=target: in_another_process(paths, target))
+            else:
+                print(f"| {title:45} | not run: this machine lacks some of its instructions")
+        return 0 if table.verdict() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
