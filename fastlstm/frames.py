@@ -51,7 +51,8 @@ def chosen_measures(spec: Spec) -> tuple[measures.Measure, ...]:
     return measures.selected(spec.measure.groups, longest)
 
 
-def _attributes(spec: Spec, stream_version: int) -> dict[str, Any]:
+def attributes(spec: Spec, stream_version: int) -> dict[str, Any]:
+    """What a data frame says of itself in `attrs`: the spec's hash and seed, units and meanings of the measures."""
     chosen = chosen_measures(spec)
     return {
         "fastlstm": {"spec_hash": spec.hash, "stream_version": stream_version, "seed": spec.seed},
@@ -70,8 +71,8 @@ def row_schema(spec: Spec, stream_version: int) -> pa.Schema:
     fields += [(name, pa.bool_()) for name in FLAGS]
     fields += [(measure.name, real) for measure in chosen_measures(spec)]
     # pandas restores DataFrame.attrs from this key
-    attributes = json.dumps(_attributes(spec, stream_version), sort_keys=True)
-    return pa.schema(fields, metadata={"PANDAS_ATTRS": attributes})
+    text = json.dumps(attributes(spec, stream_version), sort_keys=True)
+    return pa.schema(fields, metadata={"PANDAS_ATTRS": text})
 
 
 def _axis_column(kind: pa.DataType, values: list[Any], value: Any, count: int) -> pa.Array:

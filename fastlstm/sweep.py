@@ -247,5 +247,9 @@ def in_memory(spec: Spec, *, threads: int) -> pd.DataFrame:
         if table is not None and len(table):
             number = pa.array(np.full(len(table), simulation.point.index, np.int32))
             tables.append(table.add_column(0, "point", number))
+    if not tables:
+        empty = recorder.schema.empty_table()
+        tables.append(empty.add_column(0, "point", pa.array([], pa.int32())))
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    frame.attrs.update(frames.attributes(spec, STREAM_VERSION))
     return frame

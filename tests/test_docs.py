@@ -57,7 +57,7 @@ def functions(code: str) -> list[tuple[str, str, ast.FunctionDef, set[str]]]:
     """File, text and tree of every function that a cell names, with the names to be found in it."""
     found = []
     for file, name, names in PLACE.findall(code):
-        source = (ROOT / "fastlstm" / file).read_text()
+        source = (ROOT / "fastlstm" / "kernel" / file).read_text()
         matching = [node for node in ast.parse(source).body if getattr(node, "name", None) == name]
         assert len(matching) == 1, f"{file} has no function {name}"
         text = "\n".join(source.splitlines()[matching[0].lineno - 1 : matching[0].end_lineno])

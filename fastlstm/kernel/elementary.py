@@ -191,7 +191,7 @@ def _tanh(z, S, s, q, e, r):
     scaled = (S * (4.0 * TO_SUBNORMALS(z))) * r
     smaller = fma(scaled, q, scaled)
     smaller = fma(smaller, rest, smaller)  # 4 e / (1 + e)
-    return Activation(copysign(ratio, z), smaller * larger, larger)
+    return Activation(copysign(ratio, z), smaller * larger, larger)  # tanh, S3
 
 
 @inline

@@ -1,0 +1,71 @@
+"""A spec gives the same bits however and wherever it is computed: the reduced form of `make identity`."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastlstm
+from fastlstm.store import content_hash
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+import bit_identity
+from bit_identity import HASWELL, OTHER_LIBRARIES, SPEC, VARIANTS
+
+WAYS = bit_identity.in_this_process(quick=False)
+
+# Little to compile, and draws that plain numbers can hold, so that there is one kernel only
+TINY = SPEC | {
+    "draws": 500,
+    "steps": 9,
+    "params": {"default": {"normal": {"mean": 0.0, "std": 1.0}}},
+    "loss": {"kind": "sum"},
+    "measure": {"groups": ["norms"]},
+    "store": {"dtype": "float64"},
+}
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """The run of the float64 variant as anyone would make it."""
+    return fastlstm.run(VARIANTS["float64"], tmp_path_factory.mktemp("usual") / "run")
+
+
+def test_the_spec_needs_wide_numbers_for_some_draws_and_ends_within_a_register():
+    spec = VARIANTS["float64"]
+    assert 100 < bit_identity.strained_draws(spec) < spec["draws"]
+    assert spec["draws"] % 8
+    assert bit_identity.strained_draws(TINY) == 0
+
+
+@pytest.mark.parametrize("title", WAYS)
+def test_every_way_to_compute_a_run_gives_the_same_content(tmp_path, usual, title):
+    WAYS[title](VARIANTS["float64"], tmp_path / "run")
+    assert content_hash(tmp_path / "run") == content_hash(usual.path)
+
+
+@pytest.mark.skipif(not OTHER_LIBRARIES.runs_here(), reason="knows the instruction sets of x86-64 only")
+def test_neither_instructions_that_numpy_uses_nor_libm_change_the_content(tmp_path, usual):
+    tie = fastlstm.run(VARIANTS["float64, tie"], tmp_path / "tie")
+    again = {tmp_path / "run again": VARIANTS["float64"], tmp_path / "tie again": VARIANTS["float64, tie"]}
+    bit_identity.in_another_process(again, OTHER_LIBRARIES)
+    assert list(bit_identity.differences(tie.path, tmp_path / "tie again")) == []
+    assert [content_hash(path) for path in again] == [content_hash(usual.path), content_hash(tie.path)]
+
+
+@pytest.mark.skipif(not HASWELL.runs_here(), reason="this processor cannot do what a Haswell can")
+def test_a_kernel_compiled_for_another_processor_gives_the_same_content(tmp_path):
+    here = fastlstm.run(TINY, tmp_path / "here")
+    bit_identity.in_another_process({tmp_path / "haswell": TINY}, HASWELL)
+    assert list(bit_identity.differences(here.path, tmp_path / "haswell")) == []
+    assert content_hash(tmp_path / "haswell") == content_hash(here.path)
+
+
+def test_a_difference_is_named_by_column_and_draw(tmp_path, usual):
+    spec = VARIANTS["float64"]
+    other = fastlstm.run(spec | {"measure": spec["measure"] | {"saturation": 0.2}}, tmp_path / "run")
+    assert content_hash(other.path) != content_hash(usual.path)
+    lines = list(bit_identity.differences(usual.path, other.path))
+    assert any(line.startswith("draws, f_left: ") and " at point 0, draw " in line for line in lines)
+    assert not any(line.startswith(("draws, log10_grad", "points")) for line in lines)
