@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numba
 
-OPTIONS = {"error_model": "numpy", "forceinline": True}
+# Nothing but kernels is called from Python; making that possible for the rest took a third of the compile time.
+OPTIONS = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 inline = numba.njit(**OPTIONS)
 
