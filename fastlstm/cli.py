@@ -115,6 +115,8 @@ def run_command(
 ) -> None:
     """Run a spec, or go on with a run that was interrupted."""
     out = out or Path("results") / source.stem
+    if out.exists() and not out.is_dir():
+        _fail(BAD_SPEC, f"--out {out}: is a file; it must be a run directory, or not be there yet")
     with _errors():
         ready = spec.load(source, overrides or ())
         if dry_run:
@@ -141,7 +143,7 @@ def run_command(
         print(tables.text(done.overall()))
         print(f"\n{out}: {found.draws:,} draws, {found.rows:,} rows")
         if found.rows:
-            print(f'import pandas as pd; df = pd.read_parquet("{out / "draws"}")')
+            print(f"import pandas as pd; df = pd.read_parquet({str(out / 'draws')!r})")
 
 
 def _differences(ready: spec.Spec, folder: Path) -> str:

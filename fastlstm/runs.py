@@ -97,8 +97,12 @@ def run(
         provenance=provenance(ready.dtype),
         layout={"part_draws": part_size(ready)},
     ) as directory:
-        sweep(ready, directory, threads=threads or available_threads(), progress=progress, stopper=stopper or Stopper())
+        sweep(ready, directory, threads=_threads(threads), progress=progress, stopper=stopper or Stopper())
     return Run(out)
+
+
+def _threads(wanted: int | None) -> int:
+    return available_threads() if wanted is None else wanted
 
 
 def content_hash(spec: Spec) -> str:
@@ -108,4 +112,4 @@ def content_hash(spec: Spec) -> str:
 
 def simulate(spec: SpecSource, *, overrides: Iterable[str] = (), threads: int | None = None) -> pd.DataFrame:
     """Run a small spec in memory and return its rows; nothing is written."""
-    return in_memory(as_spec(spec, overrides), threads=threads or available_threads())
+    return in_memory(as_spec(spec, overrides), threads=_threads(threads))

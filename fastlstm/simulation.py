@@ -76,7 +76,7 @@ def law(distribution: Distribution | Any) -> tuple[Any, ...]:
 class Made(NamedTuple):
     """One draw: params (14,), numbers h0 and C0, x and target (steps,), the steps without a loss, its measures.
 
-    `target` means something for the losses mse and bce only.
+    `target` is NaN where there is none.
     """
 
     params: NDArray[Any]
@@ -111,6 +111,7 @@ class Simulation:
         else:
             numbers["numbers"] = process.numbers
         numbers["silent"] = self.silent
+        self.has_target = target != "none"
         self._law = distributions([law(d) for d in (*point.params, point.h, point.C)])
         self._setting = setting(**numbers)
         self._seed = np.uint64(spec.seed)
@@ -165,10 +166,15 @@ class Simulation:
             h0=scratch.values[len(PARAMETERS), 0],
             C0=scratch.values[len(PARAMETERS) + 1, 0],
             x=scratch.x[:, 0].copy(),
-            target=scratch.target[:, 0].copy(),
+            target=self._target(scratch.target[:, 0]),
             silent=self.silent,
             measures={name: column[0] for name, column in columns.items()},
         )
+
+    def _target(self, rows: NDArray[Any]) -> NDArray[Any]:
+        target = rows.copy()
+        target[: self.silent if self.has_target else None] = np.nan
+        return target
 
 
 def slice_size(spec: Spec, steps: int) -> int:

@@ -21,6 +21,8 @@ def in_order(
     work: Callable[[Task], Result], tasks: Iterable[Task], *, threads: int, ahead: int = 2
 ) -> Iterator[Result]:
     """Results of `work` in the order of `tasks`, at most `threads + ahead` of them begun and not yet taken."""
+    if threads < 1:
+        raise ValueError(f"threads is {threads}; it must be 1 or more, or None for all processors")
     with ThreadPoolExecutor(threads, thread_name_prefix="fastlstm") as pool:
         waiting: deque[Future[Result]] = deque()
         try:

@@ -314,15 +314,15 @@ BAD = {
     "negative std": (GOOD.replace("std = 2.0", "std = -2.0"), [], "params.default.normal.std", "greater than 0"),
     "unknown process": (GOOD + '\n[input]\nprocess = "gaussian"\n', [], "input.process", "normal"),
     "no such spec": (None, [], "spec.toml", "no such file"),
-    "no such input file": (in_file("nowhere.csv", "value"), [], "input.file", "no such file"),
     "empty spec": ("", [], "spec.toml", "empty"),
-    "empty input file": (in_file("empty.csv", "value"), [], "input.file", "empty"),
     "no such column": (in_file("series.csv", "valeu"), [], "input.column", "value"),
     "no draws": (GOOD.replace("2_000", "0"), [], "draws", "at least 1"),
     "no steps": (GOOD.replace("steps = 10", "steps = 0"), [], "steps", "at least 1"),
     "too many draws": (GOOD.replace("2_000", "1" + 30 * "0"), [], "draws", "at most"),
 }
 ALSO_BAD = {
+    "no such input file": (in_file("nowhere.csv", "value"), [], "input.file", "no such file"),
+    "empty input file": (in_file("empty.csv", "value"), [], "input.file", "empty"),
     "text in the column": (in_file("series.csv", "name"), [], "input.column", "numbers"),
     "series shorter than the draws": (in_file("series.csv", "value"), [], "input.file", "10"),
     "number in quotes": (GOOD.replace("2_000", '"2000"'), [], "draws", "whole number"),

@@ -1,4 +1,4 @@
-"""Gradients against JAX's automatic differentiation in float64, for ordinary draws; conftest.py says if JAX is missing."""
+"""Gradients against JAX's automatic differentiation in float64; conftest.py says so where JAX is missing."""
 
 import numpy as np
 import pandas as pd
