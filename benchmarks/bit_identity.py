@@ -307,7 +307,8 @@ def main() -> int:
             table.add("a second process", in_another_process)
         for target in () if arguments.quick else TARGETS:
             if target.runs_here():
-                print(f"{target.title}: compiles for minutes unless it is what is here", file=sys.stderr, flush=True)
+                if target.processor is not None:
+                    print(f"{target.title}: compiling takes a minute or two", file=sys.stderr, flush=True)
                 table.add(target.title, lambda paths, target=target: in_another_process(paths, target))
             else:
                 print(f"| {target.title:45} | not run: needs instructions that this machine does not have")

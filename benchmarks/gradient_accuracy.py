@@ -50,8 +50,8 @@ half a unit in its last place, which changes its exponential by {saturated:.0e}.
 
 {growth_draws} draws of {growth_steps:,} steps with h_0 = C_0 = W_xc = b_c = 0 and W_hc of -{W_hc:g} or {W_hc:g}: the
 state stays exactly 0 in any arithmetic, so that no orbit is lost, and the norm of the gradient grows to
-10^{growth_least:.0f} to 10^{growth_most:.0f}. The error is that of log10 itself, in decades; a unit in the last place of
-it is 4.5e-13.
+10^{growth_least:.0f} to 10^{growth_most:.0f}. The error is that of log10 itself, in decades. A unit in the last
+place of these numbers is 4.5e-13.
 
 {growth_table}
 

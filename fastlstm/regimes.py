@@ -6,7 +6,9 @@ parts, and give quantiles. Bins are found by integer arithmetic on the floats' b
 on every CPU: `resolution` wide near zero, and twice as wide each time |value| doubles beyond 256 of them.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -52,12 +54,17 @@ def regime_number(classes: Sequence[NDArray[np.int8]]) -> NDArray[np.uint8]:
     return ((f * 3 + i) * 3 + o).astype(np.uint8)
 
 
+def _log10(value: float) -> float:
+    # Correctly rounded, where the last bit of NumPy's and of libm's differs between processors
+    return float(Context(prec=40).log10(Decimal(value)))
+
+
 def flags(columns: Mapping[str, NDArray[Any]], *, exploded: float, vanished: float) -> dict[str, NDArray[np.bool_]]:
     """Whether the state adjoints passed `exploded` on their way back, and arrived below `vanished`."""
     dh0, dC0, dh_max, dC_max = (columns[measure.name] for measure in ADJOINTS)
     return {
-        "exploded": np.maximum(dh_max, dC_max) > np.log10(exploded),
-        "vanished": np.maximum(dh0, dC0) < np.log10(vanished),
+        "exploded": np.maximum(dh_max, dC_max) > _log10(exploded),
+        "vanished": np.maximum(dh0, dC0) < _log10(vanished),
     }
 
 
@@ -236,7 +243,7 @@ def wilson(count: int, total: int) -> tuple[float, float]:
     share = count / total
     square = _Z95 * _Z95 / total
     middle = (share + square / 2) / (1 + square)
-    half = _Z95 / (1 + square) * (share * (1 - share) / total + square / (4 * total)) ** 0.5
+    half = _Z95 / (1 + square) * math.sqrt(share * (1 - share) / total + square / (4 * total))
     return 0.0 if count == 0 else middle - half, 1.0 if count == total else middle + half
 
 

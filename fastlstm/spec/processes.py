@@ -194,7 +194,8 @@ def _standardized(values: Series) -> Series:
     # fsum rounds once, so that mean and deviation are the same on every machine
     try:
         mean = math.fsum(values) / len(values)
-        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values.tolist()) / len(values))
+        gaps = [value - mean for value in values.tolist()]  # ** 2 would be libm's pow
+        deviation = math.sqrt(math.fsum(gap * gap for gap in gaps) / len(values))
     except OverflowError:
         mean, deviation = 0.0, math.inf
     # the computed deviation of a constant column need not be exactly 0, so its range is asked too
