@@ -8,12 +8,11 @@ from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
-from lanes import apply
+from lanes import apply, compiled
 from mpmath import cospi, erfc, exp, ldexp, log, log1p, mp, mpf, pi, sech, sinpi, sqrt, tanh
 from numpy.typing import NDArray
 
 from fastlstm.kernel import elementary
-from fastlstm.kernel.jit import inline
 
 Array = NDArray[Any]
 
@@ -62,7 +61,7 @@ def _ulp(value: np.floating[Any], true: mpf) -> float:
     return float(ldexp(abs(mpf(float(value)) - true), info.nmant - exponent))
 
 
-@inline
+@compiled
 def gates(z):  # type: ignore[no-untyped-def]
     """The values and slopes of f and g among gates that have different pre-activations."""
     f, _, _, g = elementary.gates(z, 0.3 * z, 1.0 - z, z)

@@ -15,6 +15,9 @@ from fastlstm.kernel.simd import LANES, Vec
 Array = NDArray[Any]
 MOST_RESULTS = 4
 
+# What the package compiles for its kernels cannot be called from Python; what a test calls is compiled like this.
+compiled = numba.njit(error_model="numpy")
+
 
 def apply(function: Callable[..., Any], values: Array) -> list[Array]:
     """All results of function(register), as arrays like `values`, which is float32 or float64."""

@@ -4,10 +4,10 @@ from fractions import Fraction
 from functools import cache
 
 import numpy as np
+from lanes import compiled
 from numba import uint64
 
 from fastlstm.kernel import inputs, random
-from fastlstm.kernel.jit import inline
 from fastlstm.kernel.memory import gather, store, uncounted
 from fastlstm.kernel.simd import LANES, lane_numbers
 
@@ -18,7 +18,7 @@ NOTHING = random.distributions([(random.CONSTANT, 0.0)])
 
 @cache
 def _driver(lanes):
-    @inline
+    @compiled
     def fill(what, purpose, out, seed, stream, first, numbers, table, series):
         out, table, series = uncounted(out), uncounted(table), uncounted(series)
         a, b, c = numbers
@@ -72,7 +72,7 @@ def fill(
     return np.ascontiguousarray(out.transpose(0, 2, 1)).reshape(-1, steps)[:draws]
 
 
-@inline
+@compiled
 def _philox_words(index, stream, seed, numbers, out):
     one_after_another = lane_numbers(uint64, 16)
     for group in range(out.shape[0]):

@@ -7,11 +7,10 @@ import numba
 import numpy as np
 import pytest
 from elementary_truth import CASES
-from lanes import apply, assembly
+from lanes import apply, assembly, compiled
 from mpmath import exp, ldexp, mp, mpf
 
 from fastlstm.kernel import elementary
-from fastlstm.kernel.jit import inline
 from fastlstm.kernel.simd import fill
 
 DTYPES = [np.float32, np.float64]
@@ -38,7 +37,7 @@ def test_error_is_within_the_stated_bound(case, dtype):
 
 @pytest.mark.parametrize(("dtype", "furthest"), [(np.float32, 2.0**21), (np.float64, 2.0**30)])
 def test_exp_in_parts_reaches_far_beyond_the_range_of_exp(dtype, furthest):
-    @inline
+    @compiled
     def parts(v):
         k, q = elementary.exp_in_parts(v)
         return elementary.as_float(k), q
@@ -146,7 +145,7 @@ def test_slopes_are_positive_until_they_underflow(dtype, last):
     assert apply(elementary.tanh, z / 2)[1].min() > 0
 
 
-@inline
+@compiled
 def gates_beside_ones(z):
     f, i, o, g = elementary.gates(z, fill(z, 1.0), z, fill(z, 1.0))
     return f.value, i.value, o.value, g.value
@@ -162,7 +161,7 @@ def test_infinite_gate_leaves_the_others_alone_and_nan_only_reaches_its_partner(
     assert np.isnan([f[5], i[5], o[5], g[5]]).all()
 
 
-@inline
+@compiled
 def gates_one_by_one(z):
     return elementary.gates(z, z - 2.0, 3.0 - z, z)[0].value, elementary.sigmoid(z).value
 

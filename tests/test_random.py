@@ -7,11 +7,11 @@ import mpmath
 import numpy as np
 import pytest
 import streams
+from lanes import compiled
 from numba import int64, uint32
 from scipy import special, stats
 
 from fastlstm.kernel import random
-from fastlstm.kernel.jit import inline
 from fastlstm.kernel.memory import gather, store
 from fastlstm.kernel.simd import convert, lane_numbers
 
@@ -120,7 +120,7 @@ def test_bits_become_the_correctly_rounded_uniform(dtype):
     assert np.abs(out).max() == 0.5
 
 
-@inline
+@compiled
 def _modulo_one(high, low, out):
     lane = lane_numbers(int64, 32)
     for row in range(out.shape[0]):

@@ -21,10 +21,10 @@ from fastlstm.kernel.lstm import (
 from fastlstm.kernel.memory import load, store
 from fastlstm.kernel.scale import (
     HUGE,
-    NOWHERE,
     TINY,
     exponent,
     log10_scaled,
+    nowhere,
     outside,
     power_of_two,
     times_power_of_two,
@@ -50,7 +50,7 @@ def no_gradients(zero):
 @inline
 def start_backward(like):
     zero = fill(like, 0.0)
-    none = fill(as_integer(zero), NOWHERE)
+    none = fill(as_integer(zero), nowhere(as_integer(zero)))
     return Backward(
         Full(Carry(zero, zero), none, no_gradients(zero), none, zero, zero, zero < 0.0),
         Truncated(Carry(zero, zero), no_gradients(zero)),
@@ -76,8 +76,8 @@ def rescale(carry, scale, incoming):
     carried = maximum(absolute(carry.dh), absolute(carry.dC))
     old = exponent(carried) + scale
     new = exponent(incoming)
-    old = select(carried == 0, NOWHERE, old)
-    chosen = maximum(old, select(incoming == 0, NOWHERE, new))
+    old = select(carried == 0, nowhere(old), old)
+    chosen = maximum(old, select(incoming == 0, nowhere(new), new))
     change = scale - chosen
     return Carry(times_power_of_two(carry.dh, change), times_power_of_two(carry.dC, change)), chosen
 
@@ -166,7 +166,7 @@ def backward(p, so_far, x, record, first, last, steps, chunk_steps, mode, dx, ke
             if keep_lags:
                 place = lag_place(steps - 1 - t)
                 if place >= 0:
-                    strained = strained | ((scale > NOWHERE) & is_strained(p, Carry(a.dh, a.dC)))
+                    strained = strained | ((scale > nowhere(scale)) & is_strained(p, Carry(a.dh, a.dC)))
                     store(lag_columns, (2 * place, column), log10_scaled(a.dh, scale))
                     store(lag_columns, (2 * place + 1, column), log10_scaled(a.dC, scale))
             # M1 was above. M2, of 1997: dz_{t+1} dropped from dh_t. M3, one step: everything at t+1 dropped.
@@ -188,7 +188,7 @@ def backward(p, so_far, x, record, first, last, steps, chunk_steps, mode, dx, ke
         dh_max = maximum(dh_max * shrink, chunk_dh * weight)
         dC_max = maximum(dC_max * shrink, chunk_dC * weight)
         total_scale = new_scale
-        strained = strained | ((scale > NOWHERE) & is_strained(p, carry))
+        strained = strained | ((scale > nowhere(scale)) & is_strained(p, carry))
         end = begin
     return Backward(
         Full(carry, scale, total, total_scale, dh_max, dC_max, strained),

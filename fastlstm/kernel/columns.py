@@ -10,7 +10,7 @@ from fastlstm import measures
 from fastlstm.kernel.forward_pass import log_forget
 from fastlstm.kernel.jit import inline
 from fastlstm.kernel.memory import load, store, store_column
-from fastlstm.kernel.scale import NOWHERE, exponent, log10_scaled, log_scaled, outside, times_power_of_two
+from fastlstm.kernel.scale import exponent, log10_scaled, log_scaled, nowhere, outside, times_power_of_two
 from fastlstm.kernel.simd import absolute, fill, fma, maximum, select, square_root
 
 LN_10 = 2.302585092994045684
@@ -103,7 +103,8 @@ def lost_sums(rows, h_0, C_0, steps, extent):
     has_h = h_0 != 0.0 if steps == 1 else h_0 == h_0
     has_C = C_0 != 0.0 if steps == 1 else C_0 == C_0
     lost = extent.has_loss & outside(load(rows.sizes, (READOUT + 1,)), SMALLEST_SUM, LARGEST_SUM)
-    alive = extent.has_loss & (load(rows.exponents, (0,)) > NOWHERE)
+    k = load(rows.exponents, (0,))
+    alive = extent.has_loss & (k > nowhere(k))
     for row in range(0, READOUT, 3):
         reached = alive & has_C if row == 0 else alive
         lost = lost | (reached & has_h & outside(load(rows.sizes, (row,)), SMALLEST_SUM, LARGEST_SUM))

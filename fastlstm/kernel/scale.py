@@ -15,10 +15,9 @@ from fastlstm.kernel.simd import (
     maximum,
     minimum,
     of_dtype,
+    of_width,
     to_float,
 )
-
-NOWHERE = -(2**30)  # the exponent of zero: below that of any number
 
 # Plain numbers that begin at about 1 are scaled again before they leave TINY .. HUGE (float32, float64). An underflow
 # costs an absolute error of the smallest number there is; held against TINY that is far below the last bit.
@@ -27,6 +26,12 @@ HUGE = (2.0**60, 2.0**500)
 
 LOG10_2 = 0.30102999566398119521
 LN_2 = 0.69314718055994530942
+
+
+@inline
+def nowhere(k):
+    """The exponent of zero, below that of any number: a float32 has exponents of 32 bits, a float64 of 64."""
+    return of_width(k, -(2**30), -(2**60))
 
 
 @inline

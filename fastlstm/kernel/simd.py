@@ -483,6 +483,19 @@ def lane_numbers(typingctx, dtype, lanes):
 
 
 @intrinsic
+def of_width(typingctx, k, narrow, wide):
+    """The first constant for registers of 32-bit integers, the second for 64-bit ones."""
+    if not isinstance(k, Vec):
+        return None
+    place = 1 if k.dtype.bitwidth == 32 else 2
+
+    def codegen(context, builder, signature, arguments):
+        return arguments[place]
+
+    return (k, narrow, wide)[place](k, narrow, wide), codegen
+
+
+@intrinsic
 def of_dtype(typingctx, v, single, double):
     """The first constant for registers of float32, the second for float64; they may differ in type."""
     if not isinstance(v, Vec) or v.dtype not in (types.float32, types.float64):

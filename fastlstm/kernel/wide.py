@@ -1,7 +1,8 @@
 """Lanes with an exponent of their own: floating point numbers that neither overflow nor underflow.
 
 `Wide` is a register m of sizes in [1, 2), or 0, and an integer register k: the numbers m * 2^k. Arithmetic rounds
-like that of m's type, but every result of finite operands is in range, 2^-2^30 to 2^2^30. It costs several times as
+like that of m's type, but every result of finite operands is in range: 2^-2^60 to 2^2^60, or in float32 2^-2^30 to
+2^2^30. Where a result is in the range of plain numbers it is the plain one, to the bit. It costs several times as
 much as plain lanes, so it is used for the draws that leave the range of those, and for no others.
 
 The module has the names of simd, scale and elementary that the equations and the passes are written in, and
@@ -21,7 +22,6 @@ from numba.extending import intrinsic, models, overload, register_model
 
 from fastlstm.kernel import elementary, memory, scale, simd
 from fastlstm.kernel.jit import OPTIONS, inline
-from fastlstm.kernel.scale import NOWHERE
 from fastlstm.kernel.simd import Vec
 
 Activation = elementary.Activation
@@ -80,7 +80,8 @@ def normalised(m, k):
     """m * 2^k with m brought into [1, 2); zero has the lowest exponent of all."""
     own = scale.exponent(m)
     own = simd.select(own > simd.exponent_bias(m), 0, own)  # inf and NaN stay what they are
-    return _pair(m * scale.power_of_two(-own), simd.select(m == 0.0, NOWHERE, simd.maximum(k + own, NOWHERE)))
+    least = scale.nowhere(k)
+    return _pair(m * scale.power_of_two(-own), simd.select(m == 0.0, least, simd.maximum(k + own, least)))
 
 
 @inline
@@ -201,13 +202,32 @@ def _number(v):
     return (lambda v: v) if _any_wide(v) else (lambda v: widen(v))
 
 
+@inline
+def _plain_if_in_range(plain, wide):
+    """What plain lanes give, where that is in their range, so that both kinds follow the same orbit."""
+    size = simd.absolute(plain)
+    smallest, largest = simd.of_dtype(plain, 2.0**-100, 2.0**-1000), simd.of_dtype(plain, 2.0**120, 2.0**1000)
+    return _pick((size >= smallest) & (size <= largest), widen(plain), wide)
+
+
 def fma(a, b, c):
-    """a * b + c; of wide numbers, rounded twice."""
+    """a * b + c; of wide numbers that are out of the range of plain ones, rounded twice."""
 
 
 @_named(fma)
 def _fma(a, b, c):
-    return (lambda a, b, c: a * b + c) if _any_wide(a, b, c) else (lambda a, b, c: simd.fma(a, b, c))
+    if not _any_wide(a, b, c):
+        return lambda a, b, c: simd.fma(a, b, c)
+    return lambda a, b, c: _plain_if_in_range(simd.fma(_lanes(a), _lanes(b), _lanes(c)), a * b + c)
+
+
+def _lanes(v):
+    """Plain lanes, of either kind."""
+
+
+@_named(_lanes)
+def _of_lanes(v):
+    return (lambda v: narrow(v)) if _any_wide(v) else (lambda v: v)
 
 
 def fill(like, value):
@@ -367,35 +387,53 @@ def log_sigmoid(z):
 
 @inline
 def _decay(a):
-    """exp(-a) for plain lanes a >= 0; from 2^21 (float32) or 2^30 on it is that of these."""
-    k, q = elementary.exp_in_parts(-simd.minimum(a, simd.of_dtype(a, 2.0**21, 2.0**30)))
-    return normalised(1.0 + q, k)
+    """exp(-a) for plain lanes a >= 0; beyond what exp_in_parts takes, the 16th power of exp(-a / 16)."""
+    limit = simd.of_dtype(a, 2.0**21, 2.0**30)
+    far = a > limit
+    k, q = elementary.exp_in_parts(-simd.minimum(simd.select(far, 0.0625 * a, a), limit))
+    e = normalised(1.0 + q, k)
+    squared = e * e
+    fourth = squared * squared
+    eighth = fourth * fourth
+    return _pick(far, eighth * eighth, e)
+
+
+@inline
+def _sigmoid(v, plain):
+    larger = widen(plain.larger)
+    smaller = _decay(simd.absolute(v)) * larger
+    value = _plain_if_in_range(plain.value, _pick(v < 0.0, smaller, larger))
+    return Activation(value, _plain_if_in_range(plain.slope, smaller * larger), larger)
+
+
+@inline
+def _tanh(z, v, plain):
+    larger = widen(plain.larger)
+    smaller = _decay(2.0 * simd.absolute(v)) * larger
+    value = _plain_if_in_range(plain.value, z)  # where it is tiny, tanh(z) is z
+    return Activation(value, _plain_if_in_range(plain.slope, 4.0 * (smaller * larger)), larger)
 
 
 @inline
 def sigmoid(z):
     """s(z), its slope, and the larger of s(z) and 1 - s(z)."""
     v = narrow(z)
-    larger = widen(elementary.sigmoid(v).larger)
-    smaller = _decay(simd.absolute(v)) * larger
-    return Activation(_pick(v < 0.0, smaller, larger), smaller * larger, larger)
+    return _sigmoid(v, elementary.sigmoid(v))
 
 
 @inline
 def tanh(z):
-    """tanh(z), its slope, and the larger of s(2z) and 1 - s(2z); where z is tiny, tanh(z) is z."""
+    """tanh(z), its slope, and the larger of s(2z) and 1 - s(2z)."""
     v = narrow(z)
-    plain = elementary.tanh(v)
-    larger = widen(plain.larger)
-    smaller = _decay(2.0 * simd.absolute(v)) * larger
-    value = _pick(simd.absolute(v) < simd.of_dtype(v, 2.0**-13, 2.0**-28), z, widen(plain.value))
-    return Activation(value, 4.0 * (smaller * larger), larger)
+    return _tanh(z, v, elementary.tanh(v))
 
 
 @inline
 def gates(z_f, z_i, z_o, z_c):
     """The activations of f, i, o (sigmoid) and g (tanh)."""
-    return sigmoid(z_f), sigmoid(z_i), sigmoid(z_o), tanh(z_c)
+    v_f, v_i, v_o, v_c = _lanes(z_f), _lanes(z_i), _lanes(z_o), _lanes(z_c)
+    f, i, o, g = elementary.gates(v_f, v_i, v_o, v_c)
+    return _sigmoid(v_f, f), _sigmoid(v_i, i), _sigmoid(v_o, o), _tanh(z_c, v_c, g)
 
 
 # --- memory --------------------------------------------------------------------------------------
