@@ -280,25 +280,6 @@ def copysign(typingctx, size, sign):
     return vec(size, sign), codegen
 
 
-def _reduction(name):
-    def function(typingctx, mask):
-        if not isinstance(mask, Vec) or mask.dtype != types.boolean:
-            return None
-
-        def codegen(context, builder, signature, arguments):
-            kind = ir.FunctionType(ir.IntType(1), [llvm_type(mask)])
-            full = f"llvm.vector.reduce.{name}.v{mask.lanes}i1"
-            return builder.call(cgutils.get_or_insert_function(builder.module, kind, full), arguments)
-
-        return types.boolean(mask), codegen
-
-    return function
-
-
-any_lane = intrinsic(_reduction("or"))
-all_lanes = intrinsic(_reduction("and"))
-
-
 @intrinsic
 def polynomial(typingctx, x, coefficients):
     """c[0] + c[1] x + c[2] x^2 + ..., unrolled; `coefficients` is a tuple of numbers.
@@ -419,19 +400,6 @@ def to_float(typingctx, k):
         return converted(builder, arguments[0], k, target)
 
     return target(k), codegen
-
-
-@intrinsic
-def to_integer(typingctx, v):
-    """The values of an integer-valued floating register as signed integers of the same width."""
-    if not isinstance(v, Vec) or not _is_float(v):
-        return None
-    target = Vec(types.int32 if v.dtype == types.float32 else types.int64, v.lanes)
-
-    def codegen(context, builder, signature, arguments):
-        return converted(builder, arguments[0], v, target)
-
-    return target(v), codegen
 
 
 @intrinsic
