@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from fastlstm.names import PARAMETERS
 
-ALWAYS = "always"
 GROUPS = ("norms", "gates", "grads", "carousel", "truncation", "jacobian", "lags")
 DEFAULT_GROUPS = ("norms", "gates", "carousel")
 GATES = {"f": "forget gate", "i": "input gate", "o": "output gate"}
