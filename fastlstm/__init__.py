@@ -2,7 +2,9 @@
 
 from importlib.metadata import version
 
+from fastlstm.merging import merge
 from fastlstm.names import PARAMETERS
+from fastlstm.recount import verify
 from fastlstm.replays import Replay, replay
 from fastlstm.runs import Run, read, run, simulate
 from fastlstm.spec import SpecError, load
@@ -19,8 +21,10 @@ __all__ = [
     "forward",
     "gradients",
     "load",
+    "merge",
     "read",
     "replay",
     "run",
     "simulate",
+    "verify",
 ]

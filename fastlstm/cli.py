@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,13 +13,18 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from fastlstm import __version__, audit, spec, store, tables
+from fastlstm import __version__, audit, recount, spec, store, tables
 from fastlstm.estimate import estimate
-from fastlstm.progress import show_progress
+from fastlstm.merging import Incomplete
+from fastlstm.merging import merge as merge_run
+from fastlstm.parts import Shard
+from fastlstm.progress import Log, show_progress
+from fastlstm.provenance import kernels
+from fastlstm.replays import NoSuchDraw
 from fastlstm.replays import replay as make_again
-from fastlstm.runs import read
+from fastlstm.runs import OtherKernel, Run, read
 from fastlstm.runs import run as run_spec
-from fastlstm.sweep import Stopped, Stopper
+from fastlstm.sweep import PointsFailed, Stopped, Stopper
 from fastlstm.threads import available_threads
 
 FAILED, BAD_SPEC, NOT_OURS, NOT_VERIFIED, DISK = 1, 2, 3, 4, 74
@@ -44,11 +50,15 @@ def _errors() -> Iterator[None]:
         yield
     except spec.SpecError as error:
         _fail(BAD_SPEC, str(error))
-    except (store.DirectoryLocked, store.OtherSpec) as error:
+    except NoSuchDraw as error:
+        _fail(BAD_SPEC, str(error))
+    except (store.DirectoryLocked, store.OtherSpec, OtherKernel) as error:
         _fail(NOT_OURS, str(error))
     except store.DiskError as error:
         _fail(DISK, str(error))
-    except (store.StoreError, ValueError) as error:
+    except MemoryError as error:
+        _fail(FAILED, f"Not enough memory: {error}. What is committed stays.")
+    except (store.StoreError, Incomplete, ValueError) as error:
         _fail(FAILED, str(error))
 
 
@@ -70,6 +80,26 @@ def _signals() -> Iterator[Stopper]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _folder_to_make(text: str | None) -> Path | None:
+    """A run directory that may not be there yet."""
+    if text is None:
+        return None
+    if not text.strip():
+        raise typer.BadParameter("is empty; give a folder", param_hint="--out")
+    if Path(text).exists() and not Path(text).is_dir():
+        raise typer.BadParameter(f"{text} is a file; give a run directory, or a new folder", param_hint="--out")
+    return Path(text)
+
+
+def _shard(text: str | None) -> Shard | None:
+    if text is None:
+        return None
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--shard") from None
 
 
 def _version(wanted: bool) -> None:
@@ -105,18 +135,28 @@ def main(
 @app.command("run")
 def run_command(
     source: Annotated[Path, typer.Argument(metavar="SPEC", help="A spec in TOML.")],
-    out: Annotated[Path | None, typer.Option(help="The run directory [default: results/ and SPEC's name]")] = None,
+    given_out: Annotated[
+        str | None, typer.Option("--out", help="The run directory [default: results/ and SPEC's name]")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the spec.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="[default: all processors]")] = None,
+    given_shard: Annotated[
+        str | None, typer.Option("--shard", metavar="K/N", help="Compute one of N shares, 1/N to N/N; then merge.")
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="When a point fails, compute the others first.")
+    ] = False,
+    mix_kernels: Annotated[
+        bool, typer.Option("--mix-kernels", help="Go on with draws of another version, whose numbers may differ.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a spec, or go on with a run that was interrupted."""
-    out = out or Path("results") / source.stem
-    if out.exists() and not out.is_dir():
-        _fail(BAD_SPEC, f"--out {out}: is a file; it must be a run directory, or not be there yet")
+    out = _folder_to_make(given_out) or Path("results") / source.stem
+    share = _shard(given_shard)
     with _errors():
         ready = spec.load(source, overrides or ())
         if dry_run:
@@ -126,7 +166,10 @@ def run_command(
         with _signals() as stopper:
             try:
                 with show_progress() as progress:
-                    done = run_spec(ready, out, threads=threads, progress=progress, stopper=stopper)
+                    done = run_spec(
+                        ready, out, threads=threads, shard=share, keep_going=keep_going, mix_kernels=mix_kernels,
+                        progress=progress, stopper=stopper,
+                    )  # fmt: skip
             except store.OtherSpec as error:
                 _fail(NOT_OURS, f"{error}\n{_differences(ready, out)}")
             except Stopped as stopped:
@@ -134,16 +177,67 @@ def run_command(
                     128 + stopped.signal,
                     f"{stopped}. To go on, give the same command again.",
                 )
-        if as_json:
-            print(json.dumps({"path": str(out), "regimes": tables.as_records(done.overall())}))
-            return
-        if not progress.worked:
-            print("Nothing to do: all draws were there.", file=sys.stderr)
-        found = done.status()
-        print(tables.text(done.overall()))
-        print(f"\n{out}: {found.draws:,} draws, {found.rows:,} rows")
-        if found.rows:
-            print(f"import pandas as pd; df = pd.read_parquet({str(out / 'draws')!r})")
+            except PointsFailed as failed:
+                _fail(FAILED, f"{failed}. To compute what failed, give the same command again.")
+        if share is None:
+            _show_run(done, progress, as_json=as_json)
+        else:
+            _show_shard(done, share, progress, as_json=as_json)
+
+
+def _show_run(run: Run, progress: Log, *, as_json: bool) -> None:
+    """A finished run, or one whose tables were just merged."""
+    found = run.status()
+    if not progress.worked:
+        print(f"Nothing to do: all draws were there, the run was finished {found.finished}.", file=sys.stderr)
+    _show_tables(run, found, as_json=as_json)
+
+
+def _show_tables(run: Run, found: store.Status, *, as_json: bool) -> None:
+    total = _total(found)
+    if as_json:
+        facts = {"path": str(run.path), "draws": found.draws, "of": total}
+        print(json.dumps(facts | {"regimes": tables.as_records(run.overall())}))
+        return
+    print(tables.text(run.overall()))
+    of = "" if found.draws == total else f" of {total:,}"
+    print(f"\n{run.path}: {found.draws:,}{of} draws, {found.rows:,} rows")
+    if found.rows:
+        print(f"import pandas as pd; df = pd.read_parquet({str(run.path / 'draws')!r})")
+
+
+def _show_shard(run: Run, shard: Shard, progress: Log, *, as_json: bool) -> None:
+    found = run.status()
+    total = _total(found)
+    if as_json:
+        print(json.dumps({"path": str(run.path), "shard": list(shard), "draws": found.draws, "of": total}))
+        return
+    if not progress.worked:
+        print("Nothing to do: all draws of this shard were there.", file=sys.stderr)
+    print(f"{run.path}: shard {shard} is done; {found.draws:,} of {total:,} draws of all shards are there")
+    print(f"When all are: fastlstm merge {shlex.quote(str(run.path))}")
+
+
+def _total(found: store.Status) -> int:
+    """The draws of all points, done or not."""
+    return int(found.layout["points"] * found.layout["draws"])
+
+
+@app.command()
+def merge(
+    folder: Folder,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Make tables although draws are missing; they say so.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the tables of a run from the draws that are there, as after shards."""
+    with _errors():
+        before = store.status(folder)
+        done = merge_run(folder, incomplete=incomplete)
+        if before.finished:
+            print(f"Nothing to do: the run was finished {before.finished}.", file=sys.stderr)
+        _show_tables(done, done.status(), as_json=as_json)
 
 
 def _differences(ready: spec.Spec, folder: Path) -> str:
@@ -159,7 +253,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     """How far a run has come."""
     with _errors():
         found = store.status(folder)
-        total = read(folder).total_draws()
+    total, made_by = _total(found), kernels(found.sessions)
     facts: dict[str, Any] = {
         "path": str(folder),
         "finished": found.finished is not None,
@@ -170,6 +264,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         "bytes": found.bytes,
         "started": found.started,
         "ended": found.finished,
+        "kernels": made_by,
     }
     if as_json:
         print(json.dumps(facts))
@@ -177,6 +272,19 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     state = f"finished {found.finished}" if found.finished else "not finished"
     print(f"{folder}: {found.draws:,} of {total:,} draws, {state}")
     print(f"{found.rows:,} rows in {found.parts:,} parts, {found.bytes / 1e6:,.1f} MB; begun {found.started}")
+    if found.damaged_lines:
+        print(f"{found.damaged_lines} lines of the journal are damaged; the next run makes their parts again")
+    if mixture := _mixture(found):
+        print(mixture)
+
+
+def _mixture(found: store.Status) -> str:
+    """What is to be told of draws that several kernels computed; empty if one did."""
+    made_by = kernels(found.sessions)
+    if len(made_by) < 2:
+        return ""
+    names = ", ".join(f"fastlstm {version} ({digest[:12]})" for digest, version in made_by.items())
+    return f"The draws were computed by {len(made_by)} kernels, whose numbers may differ: {names}"
 
 
 @app.command()
@@ -189,20 +297,34 @@ def regimes(
     with _errors():
         run = read(folder)
         table = run.regimes() if by_point else run.overall()
+        counted = table.attrs.get("incomplete")
+    if counted:
+        print(f"Incomplete: {counted['draws']:,} of {counted['of']:,} draws were counted.", file=sys.stderr)
     print(json.dumps(tables.as_records(table)) if as_json else tables.text(table))
 
 
 @app.command()
-def verify(folder: Folder, as_json: AsJson = False) -> None:
-    """Read every file of a run again and compare it with what was written."""
+def verify(
+    folder: Folder,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Drop what is bad, so that the next run makes it again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read every file of a run again; compare it with what was written, tables with counts, counts with rows."""
     with _errors():
-        problems = store.verify(folder)
+        problems = recount.verify(folder, repair=repair)
+        if mixture := "" if problems else _mixture(store.status(folder)):
+            print(mixture, file=sys.stderr)
     if as_json:
         print(json.dumps([{"file": problem.file, "what": problem.what} for problem in problems]))
     else:
         for problem in problems:
             print(problem)
-        print(f"{folder}: {len(problems)} problems" if problems else f"{folder}: everything is as it was written")
+        number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        print(f"{folder}: {number}" if problems else f"{folder}: everything is as it was written, and agrees")
+        if problems and repair:
+            print("What was bad of the run's own files is dropped; to make it again, run the spec again.")
     if problems:
         raise typer.Exit(NOT_VERIFIED)
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from fastlstm.frames import row_schema
 from fastlstm.kernel.random import STREAM_VERSION
+from fastlstm.parts import kept_draws
 from fastlstm.simulation import Simulation, slice_size
 from fastlstm.spec import Spec
 from fastlstm.store.parquet import encode
-from fastlstm.sweep import Recorder, kept_draws
+from fastlstm.sweep import Recorder
 
 _SAMPLE_SECONDS = 0.5
 

@@ -1,7 +1,7 @@
 """Columns to Arrow tables: the rows of draws as they are stored, and the table of the points."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,8 +111,8 @@ def rows(
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def points_table(spec: Spec) -> pa.Table:
-    """One row for each point: its number, its value on each axis, T and draws."""
+def points_table(spec: Spec, draws: Sequence[int]) -> pa.Table:
+    """One row for each point: its number, its value on each axis, T and the number of draws that were counted."""
     points = spec.points()
     axes = spec.axes()
     names = [name for name in axes if name != "steps"]
@@ -122,6 +122,6 @@ def points_table(spec: Spec) -> pa.Table:
             "point": pa.array([index for index, _, _ in kept], pa.int32()),
             **{name: pa.array([values[name] for _, _, values in kept]) for name in names},
             "steps": pa.array([steps for _, steps, _ in kept], pa.int64()),
-            "draws": pa.array([spec.draws] * len(kept), pa.int64()),
+            "draws": pa.array(draws, pa.int64()),
         }
     )

@@ -1,22 +1,25 @@
 """What made a run: the versions and the processor, for its record."""
 
 import platform
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from fastlstm.kernel.jit import source_digest
 from fastlstm.kernel.random import STREAM_VERSION
 
 _PACKAGES = ("fastlstm", "numba", "llvmlite", "numpy", "pandas", "pyarrow")
 
 
 def provenance(dtype: str) -> dict[str, Any]:
-    """Versions, host and processor features, as a JSON mapping."""
+    """Versions, the digest of the kernel's sources, host and processor features, as a JSON mapping."""
     features = llvm.get_host_cpu_features()
     return {
         "python": platform.python_version(),
         "versions": {package: version(package) for package in _PACKAGES},
+        "kernel": source_digest(),
         "stream_version": STREAM_VERSION,
         "dtype": dtype,
         "host": platform.node(),
@@ -24,3 +27,16 @@ def provenance(dtype: str) -> dict[str, Any]:
         "cpu": llvm.get_host_cpu_name(),
         "features": ",".join(sorted(name for name, present in features.items() if present)),
     }
+
+
+def kernels(sessions: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The kernels that computed draws in some sessions of a run: by digest, the version of fastlstm that had it first.
+
+    A session that was killed has not said how many draws it computed, so it may have computed some.
+    """
+    found: dict[str, str] = {}
+    for session in sessions:
+        made_by = session["provenance"]
+        if "kernel" in made_by and (session["draws"] or session["ended"] is None):
+            found.setdefault(made_by["kernel"], made_by["versions"]["fastlstm"])
+    return found

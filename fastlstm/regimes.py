@@ -157,6 +157,15 @@ class _Histogram:
             self._merge(first, dense)
 
 
+    def merge_all(self, other: "_Histogram") -> None:
+        """Add another histogram."""
+        np.minimum(self.low, other.low, out=self.low)
+        np.maximum(self.high, other.high, out=self.high)
+        self.infinite += other.infinite
+        if other.counts.size:
+            self._merge(other.first, other.counts.copy())
+
+
 class Counts:
     """Histograms of all measures, and of the flags, by regime; counts of disjoint draws add up."""
 
@@ -182,6 +191,15 @@ class Counts:
                 known, values = regime[~missing], values[~missing]
             if len(values):
                 self._histograms[name].add(known, values, bin_of(values, resolution))
+
+    def draws(self) -> int:
+        """How many draws are counted."""
+        return int(self._histograms[FLAGS[0]].counts.sum())
+
+    def merge(self, other: "Counts") -> None:
+        """Add the counts of other draws."""
+        for name, histogram in self._histograms.items():
+            histogram.merge_all(other._histograms[name])
 
     def merge_table(self, table: pa.Table) -> None:
         """Add the counts of a table made by `to_table`."""
@@ -269,10 +287,9 @@ def quantiles(
     return [float(low), *found, float(high)]
 
 
-def regime_table(counts: Mapping[int, Counts]) -> pd.DataFrame:
-    """The regime table of some points: one row for each point and regime that has draws."""
-    rows = [{"point": point} | row for point, of_point in counts.items() for row in of_point.regime_rows()]
-    table = pd.DataFrame(rows)
+def regime_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """The regime table of the rows of `Counts.regime_rows`, which may have a point each."""
+    table = pd.DataFrame(list(rows))
     for gate in GATES:
         name = f"regime_{gate}"
         table[name] = pd.Categorical(table[name], CLASSES, ordered=True)

@@ -14,6 +14,10 @@ from fastlstm.spec import Spec
 from fastlstm.unit import Gradients, Trace, forward, inputs, run_gradients
 
 
+class NoSuchDraw(ValueError):
+    """The spec has no such point, or the point no such draw."""
+
+
 @dataclass(frozen=True)
 class Replay:
     """A draw made again; unpacks as `spec, trace, grads`.
@@ -33,7 +37,7 @@ class Replay:
 def replay(source: SpecSource, *, point: int, draw: int) -> Replay:
     """Make one draw of a run directory or spec again, to the same bits; the run's rows are not needed.
 
-    Raises ValueError if there is no such point or draw; NotARun; SpecError.
+    Raises NoSuchDraw, a ValueError; NotARun; SpecError.
     """
     match source:
         case str() | os.PathLike() if Path(source).is_dir():
@@ -42,9 +46,10 @@ def replay(source: SpecSource, *, point: int, draw: int) -> Replay:
             spec = as_spec(source)
     points = spec.points()
     if not 0 <= point < len(points):
-        raise ValueError(f"point {point}: the points are 0 .. {len(points) - 1}")
+        count = "there is 1 point" if len(points) == 1 else f"there are {len(points)} points"
+        raise NoSuchDraw(f"point {point}: {count}; the points are 0 .. {len(points) - 1}")
     if not 0 <= draw < spec.draws:
-        raise ValueError(f"draw {draw}: the draws of a point are 0 .. {spec.draws - 1}")
+        raise NoSuchDraw(f"draw {draw}: each point has {spec.draws}; the draws of a point are 0 .. {spec.draws - 1}")
     return make(spec, Simulation(spec, points[point]), draw)
 
 

@@ -1,4 +1,4 @@
-"""Run a spec into a directory, or in memory; read what a run left."""
+"""Run a spec into a directory, or in memory read what a run left."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,13 +9,19 @@ import pandas as pd
 
 from fastlstm import store
 from fastlstm.kernel.random import STREAM_VERSION
-from fastlstm.provenance import provenance
+from fastlstm.parts import Shard, part_size, parts_of_shard
+from fastlstm.provenance import kernels, provenance
 from fastlstm.spec import Spec, load
 from fastlstm.store import RunDirectory
-from fastlstm.sweep import Progress, Stopper, in_memory, overall, part_size, quiet, sweep
+from fastlstm.sweep import Progress, Stopper, in_memory, quiet, sweep
 from fastlstm.threads import available_threads
+from fastlstm.totals import overall
 
 SpecSource = Spec | str | os.PathLike[str] | Mapping[str, Any]
+
+
+class OtherKernel(Exception):
+    """The draws that are there were computed by a kernel with other sources; the numbers of the two may differ."""
 
 
 class Run:
@@ -49,12 +55,7 @@ class Run:
 
     def overall(self) -> pd.DataFrame:
         """The regime table of all points together."""
-        return overall(self.spec(), self.path)
-
-    def total_draws(self) -> int:
-        """The draws of all points of the spec, done or not."""
-        spec = self.spec()
-        return spec.draws * len(spec.points())
+        return overall(self.path)
 
     def status(self) -> store.Status:
         """How much of the run is committed."""
@@ -78,6 +79,9 @@ def run(
     *,
     overrides: Iterable[str] = (),
     threads: int | None = None,
+    shard: tuple[int, int] | None = None,
+    keep_going: bool = False,
+    mix_kernels: bool = False,
     progress: Progress = quiet,
     stopper: Stopper | None = None,
 ) -> Run:
@@ -87,18 +91,54 @@ def run(
     number has no influence on the results. progress: called with the draws done and their total, once before
     anything is computed and then after every slice. stopper: asks the run to end at the next part.
 
-    Raises SpecError; DirectoryLocked; OtherSpec if the directory belongs to another spec; DiskError; Stopped.
+    shard: (3, 16) computes the third of sixteen shares and makes no tables; shards may run at the same time, on any
+    machines that share the directory, and `merge` ends the run. keep_going: when a point fails, compute the others
+    first. mix_kernels: go on with draws that another version of the kernel began, whose numbers may differ.
+
+    Raises ValueError if there is no such shard; SpecError; DirectoryLocked; OtherSpec if the directory belongs to
+    another spec; OtherKernel; DiskError; Stopped; PointsFailed with keep_going, else whatever a point failed with.
     """
+    share = None if shard is None else Shard.of(*shard)
     ready = as_spec(spec, overrides)
+    made_by = provenance(ready.dtype)
     with RunDirectory.open(
         out,
         spec_text=ready.normalised(folder=out),
         spec_hash=content_hash(ready),
-        provenance=provenance(ready.dtype),
-        layout={"part_draws": part_size(ready)},
+        provenance=made_by,
+        layout=layout(ready, shards=1 if share is None else share.total),
+        shard=share,
     ) as directory:
-        sweep(ready, directory, threads=_threads(threads), progress=progress, stopper=stopper or Stopper())
+        if not mix_kernels:
+            _refuse_other_kernel(ready, directory, share, made_by["kernel"])
+        sweep(
+            ready,
+            directory,
+            threads=_threads(threads),
+            shard=share,
+            keep_going=keep_going,
+            progress=progress,
+            stopper=stopper or Stopper(),
+        )
     return Run(out)
+
+
+def layout(spec: Spec, *, shards: int = 1) -> dict[str, int]:
+    """How a run is cut up: points, draws of a point, draws of a part. It stays as the directory was begun."""
+    return {"points": len(spec.points()), "draws": spec.draws, "part_draws": part_size(spec, shards)}
+
+
+def _refuse_other_kernel(spec: Spec, directory: RunDirectory, shard: Shard | None, kernel: str) -> None:
+    others = kernels(directory.earlier_sessions)
+    others.pop(kernel, None)
+    if not (others and directory.committed):
+        return
+    if any(part.id not in directory.committed for part in parts_of_shard(spec, directory.layout["part_draws"], shard)):
+        theirs = ", ".join(f"{version} ({digest[:12]})" for digest, version in others.items())
+        raise OtherKernel(
+            f"{directory.path} has draws computed by fastlstm {theirs}, whose kernel has other sources than this one "
+            f"({kernel[:12]}): their numbers may differ; give another directory, or allow it (--mix-kernels)"
+        )
 
 
 def _threads(wanted: int | None) -> int:

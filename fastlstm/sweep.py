@@ -5,8 +5,7 @@ goes on meanwhile. Nothing that is added up is a floating point number, so neith
 nor the number of threads has any influence on the results.
 """
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,18 +13,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from fastlstm import frames, measures
 from fastlstm.kernel.random import STREAM_VERSION
-from fastlstm.regimes import Counts, classify, flags, regime_number, regime_table
+from fastlstm.parts import Part, Shard, kept_draws, part_size, parts, parts_of_shard
+from fastlstm.regimes import Counts, classify, flags, regime_number
 from fastlstm.simulation import Columns, Simulation, slice_size
 from fastlstm.spec import Point, Spec
-from fastlstm.store import PartId, RunDirectory, read_counts
+from fastlstm.store import RunDirectory, StoreError
 from fastlstm.threads import in_order
+from fastlstm.totals import Totals, write_tables
 
 Progress = Callable[[int, int], None]
-"""Called with the draws done so far and the draws of all points."""
+"""Called with the draws done so far and the draws of all points, or of the shard."""
 
 
 def quiet(done: int, total: int) -> None:
@@ -47,17 +47,31 @@ class Stopped(Exception):
         self.signal = signal
 
 
-_PART_ROWS = 262_144  # rows in a file: enough for good encoding, and two in memory are no burden
-_PART_DRAWS = 2**24  # draws behind a file of counts where no rows are kept
-_PART_STEPS = 2**31  # so that long draws are committed every few seconds to minutes
+class PointsFailed(Exception):
+    """Some points could not be computed; what else was asked for is committed. `errors` has each point's error."""
+
+    def __init__(self, errors: dict[int, Exception], done: int, total: int) -> None:
+        lines = [f"point {point}: {type(error).__name__}: {error}" for point, error in sorted(errors.items())]
+        failed = "1 point" if len(errors) == 1 else f"{len(errors)} points"
+        super().__init__("\n".join([*lines, f"{failed} failed; {done:,} of {total:,} draws are committed"]))
+        self.errors = errors
 
 
-class Part(NamedTuple):
-    """A contiguous range of the draws of a point: the unit that is committed."""
+class Failures:
+    """The first error of each point that failed; without `keep_going` the first one is raised."""
 
-    id: PartId
-    first: int
-    draws: int
+    def __init__(self, *, keep_going: bool) -> None:
+        self._keep_going = keep_going
+        self.errors: dict[int, Exception] = {}
+
+    def add(self, point: int, error: Exception) -> None:
+        """Keep an error, or raise it. What the store cannot do is no point's failure."""
+        if not self._keep_going or isinstance(error, StoreError):
+            raise error
+        self.errors.setdefault(point, error)
+
+    def __contains__(self, point: int) -> bool:
+        return point in self.errors
 
 
 class Slice(NamedTuple):
@@ -67,34 +81,6 @@ class Slice(NamedTuple):
     first: int
     draws: int
     ends_part: bool
-
-
-def part_size(spec: Spec) -> int:
-    """How many draws make a part: chosen once for a run directory, without influence on the results."""
-    longest = max(point.steps for point in spec.points())
-    most = _PART_DRAWS if spec.store.rows == "none" else _PART_ROWS
-    return max(1024, min(most, _PART_STEPS // longest // 1024 * 1024))
-
-
-def parts(spec: Spec, size: int) -> Iterator[Part]:
-    """All parts of a spec, point by point."""
-    for point in range(len(spec.points())):
-        for number, first in enumerate(range(0, spec.draws, size)):
-            yield Part(PartId(point, number), first, min(size, spec.draws - first))
-
-
-def kept_draws(spec: Spec, first: int, draws: int) -> NDArray[np.int64]:
-    """Which of the draws first .. first + draws - 1 have rows: all, none, or every k-th, k a fraction perhaps.
-
-    Draws are independent and alike, so evenly spaced ones are a fair sample of them.
-    """
-    if spec.store.rows == "none":
-        return np.empty(0, np.int64)
-    if spec.store.rows == "all" or spec.store.rows >= spec.draws:
-        return np.arange(first, first + draws)
-    rows = spec.store.rows
-    begin, end = (-(-edge * rows // spec.draws) for edge in (first, first + draws))
-    return np.array([number * spec.draws // rows for number in range(begin, end)], np.int64)
 
 
 @dataclass
@@ -111,7 +97,7 @@ class Recorder:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.schema = frames.row_schema(spec, STREAM_VERSION)
-        self.measures = [measure for measure in frames.chosen_measures(spec) if measure.resolution is not None]
+        self.measures = frames.chosen_measures(spec)
 
     def new_counts(self) -> Counts:
         return Counts(self.measures)
@@ -139,113 +125,164 @@ class Recorder:
 class _Work:
     """Slices of draws, and what computes them."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, failures: Failures) -> None:
         self.spec = spec
+        self._failures = failures
         self._points = spec.points()
         self._simulation: Simulation | None = None
 
-    def slices(self, wanted: Iterator[Part]) -> Iterator[tuple[Simulation, Slice]]:
+    def slices(self, wanted: Iterable[Part]) -> Iterator[tuple[Simulation, Slice]]:
+        """The slices of parts, but for those of points that failed."""
         for part in wanted:
-            # one kernel for all points: their specs differ in numbers, except for a grid over the process
-            if self._simulation is None or self._simulation.point.index != part.id.point:
-                self._simulation = Simulation(self.spec, self._points[part.id.point])
-            size = slice_size(self.spec, self._simulation.point.steps)
+            if part.id.point in self._failures:
+                continue
+            try:
+                simulation = self._simulation_of(part.id.point)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this point's
+                self._failures.add(part.id.point, error)
+                continue
+            size = slice_size(self.spec, simulation.point.steps)
             for first in range(part.first, part.first + part.draws, size):
                 draws = min(size, part.first + part.draws - first)
-                yield self._simulation, Slice(part, first, draws, first + draws == part.first + part.draws)
+                yield simulation, Slice(part, first, draws, first + draws == part.first + part.draws)
+
+    def _simulation_of(self, point: int) -> Simulation:
+        # one kernel for all points: their specs differ in numbers, except for a grid over the process
+        if self._simulation is None or self._simulation.point.index != point:
+            self._simulation = Simulation(self.spec, self._points[point])
+        return self._simulation
 
 
-def _compute(task: tuple[Simulation, Slice]) -> tuple[Simulation, Slice, Columns]:
+def _compute(task: tuple[Simulation, Slice]) -> tuple[Simulation, Slice, Columns | Exception]:
     simulation, piece = task
-    return simulation, piece, simulation.columns(piece.first, piece.draws)
+    try:
+        return simulation, piece, simulation.columns(piece.first, piece.draws)
+    except Exception as error:  # noqa: BLE001 - the sweep decides whether to go on
+        return simulation, piece, error
+
+
+def _computed(
+    spec: Spec, wanted: Iterable[Part], failures: Failures, *, threads: int
+) -> Iterator[tuple[Point, Slice, Columns]]:
+    """The columns of all slices, in order, but for points that fail."""
+    for simulation, piece, columns in in_order(_compute, _Work(spec, failures).slices(wanted), threads=threads):
+        if isinstance(columns, Exception):
+            failures.add(simulation.point.index, columns)
+        else:
+            yield simulation.point, piece, columns
+
+
+class _Committer:
+    """Commits parts, one behind the other in a thread of its own; sums up the points that this session makes whole."""
+
+    def __init__(self, spec: Spec, directory: RunDirectory, failures: Failures) -> None:
+        self.totals = Totals(spec)
+        self._spec = spec
+        self._directory = directory
+        self._failures = failures
+        self._begun_before = {part.point for part in directory.committed}
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="fastlstm-writer")
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> "_Committer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.shutdown()
+
+    def submit(self, part: Part, gathered: _Gathered) -> None:
+        """Begin to commit a part, once the one before is committed."""
+        self.wait()
+        self._writing = self._writer.submit(self._commit, part, gathered)
+
+    def wait(self) -> None:
+        """Come back when all that was submitted is committed. Raises DiskError."""
+        if self._writing is not None:
+            self._writing.result()
+
+    def _commit(self, part: Part, gathered: _Gathered) -> None:
+        point = part.id.point
+        if point in self._failures:
+            return
+        try:
+            rows = pa.concat_tables(gathered.tables) if gathered.tables else None
+            table = gathered.counts.to_table()
+            self._directory.commit(part.id, first_draw=part.first, draws=part.draws, rows=rows, counts=table)
+            if point not in self._begun_before:
+                self.totals.add(point, part.draws, gathered.counts)
+                if part.first + part.draws == self._spec.draws:
+                    self.totals.close(point)
+        except Exception as error:  # noqa: BLE001 - raised again if it is not the point's
+            self._failures.add(point, error)
 
 
 def sweep(
-    spec: Spec, directory: RunDirectory, *, threads: int, progress: Progress = quiet, stopper: Stopper
+    spec: Spec,
+    directory: RunDirectory,
+    *,
+    threads: int,
+    shard: Shard | None = None,
+    keep_going: bool = False,
+    progress: Progress = quiet,
+    stopper: Stopper,
 ) -> None:
     """Compute and commit the parts of a spec that a run directory does not have yet, then its tables.
 
-    Raises Stopped once the part in hand is committed, if the stopper asks for it.
+    A shard computes its share of the parts and makes no tables. Raises Stopped once the part in hand is committed, if
+    the stopper asks for it; with keep_going PointsFailed, once all other points are done.
     """
-    recorder = Recorder(spec)
+    recorder, failures = Recorder(spec), Failures(keep_going=keep_going)
+    share = list(parts_of_shard(spec, directory.layout["part_draws"], shard))
     committed = directory.committed
-    done, total = sum(entry.draws for entry in committed.values()), spec.draws * len(spec.points())
+    total = sum(part.draws for part in share)
+    done = sum(part.draws for part in share if part.id in committed)
     progress(done, total)
 
     def until_stopped() -> Iterator[Part]:
-        for part in parts(spec, directory.layout["part_draws"]):
+        for part in share:
             if stopper.signal:
                 return
             if part.id not in committed:
                 yield part
 
-    gathered = _Gathered(recorder.new_counts())
-    with ThreadPoolExecutor(1, thread_name_prefix="fastlstm-writer") as writer:
-        writing: Future[None] | None = None
-        for simulation, piece, columns in in_order(_compute, _Work(spec).slices(until_stopped()), threads=threads):
-            table = recorder.record(simulation.point, piece.first, piece.draws, columns, gathered.counts)
+    with _Committer(spec, directory, failures) as committer:
+        gathered, at_hand = _Gathered(recorder.new_counts()), None
+        for point, piece, columns in _computed(spec, until_stopped(), failures, threads=threads):
+            if point.index in failures:
+                continue
+            if piece.part.id != at_hand:  # also after a point that failed within a part
+                gathered, at_hand = _Gathered(recorder.new_counts()), piece.part.id
+            try:
+                table = recorder.record(point, piece.first, piece.draws, columns, gathered.counts)
+            except Exception as error:  # noqa: BLE001 - raised again without keep_going
+                failures.add(point.index, error)
+                continue
             if table is not None:
                 gathered.tables.append(table)
             if piece.ends_part:
-                if writing is not None:
-                    writing.result()
-                writing = writer.submit(_commit, directory, piece.part, gathered)
-                gathered = _Gathered(recorder.new_counts())
+                committer.submit(piece.part, gathered)
             done += piece.draws
             progress(done, total)
-        if writing is not None:
-            writing.result()
+        committer.wait()
+    committed = directory.committed
+    done = sum(part.draws for part in share if part.id in committed)
+    if failures.errors and not stopper.signal:
+        raise PointsFailed(failures.errors, done, total)
     if done < total:
         raise Stopped(stopper.signal, done, total)
-    if not directory.finished:
-        write_tables(spec, directory)
-
-
-def _commit(directory: RunDirectory, part: Part, gathered: _Gathered) -> None:
-    rows = pa.concat_tables(gathered.tables) if gathered.tables else None
-    directory.commit(
-        part.id, first_draw=part.first, draws=part.draws, rows=rows, counts=gathered.counts.to_table()
-    )
-
-
-def write_tables(spec: Spec, directory: RunDirectory) -> None:
-    """Make points, regimes and histograms from the counts of all parts."""
-    recorder = Recorder(spec)
-    by_point: dict[int, Counts] = {}
-    for part, table in read_counts(directory.path):
-        by_point.setdefault(part.point, recorder.new_counts()).merge_table(table)
-    directory.write_table("points", frames.points_table(spec))
-    directory.write_table("regimes", pa.Table.from_pandas(regime_table(by_point), preserve_index=False))
-    directory.write_table("histograms", histograms(by_point))
-    directory.finish()
-
-
-def histograms(by_point: dict[int, Counts]) -> pa.Table:
-    """The counts of all points in one table."""
-    tables = []
-    for point, counts in by_point.items():
-        table = counts.to_table()
-        tables.append(table.add_column(0, "point", pa.array(np.full(len(table), point, np.int32))))
-    return pa.concat_tables(tables)
-
-
-def overall(spec: Spec, path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The regime table of all points of a finished run together."""
-    counts = Recorder(spec).new_counts()
-    for _, table in read_counts(path):
-        counts.merge_table(table)
-    return regime_table({0: counts}).drop(columns="point")
+    if shard is None and not directory.finished:
+        write_tables(directory, committer.totals)
+        directory.finish()
 
 
 def in_memory(spec: Spec, *, threads: int) -> pd.DataFrame:
     """The rows of a small run, without a directory; `point` is a column of its own."""
-    recorder = Recorder(spec)
-    everything = parts(spec, part_size(spec))
+    recorder, failures = Recorder(spec), Failures(keep_going=False)
     tables = []
-    for simulation, piece, columns in in_order(_compute, _Work(spec).slices(everything), threads=threads):
-        table = recorder.record(simulation.point, piece.first, piece.draws, columns, recorder.new_counts())
+    for point, piece, columns in _computed(spec, parts(spec, part_size(spec)), failures, threads=threads):
+        table = recorder.record(point, piece.first, piece.draws, columns, recorder.new_counts())
         if table is not None and len(table):
-            number = pa.array(np.full(len(table), simulation.point.index, np.int32))
+            number = pa.array(np.full(len(table), point.index, np.int32))
             tables.append(table.add_column(0, "point", number))
     if not tables:
         empty = recorder.schema.empty_table()

@@ -211,7 +211,7 @@ def test_axes_have_the_type_of_their_values():
     assert pa.types.is_float64(types["input_mean"])
     assert pa.types.is_dictionary(types["preset"])
     assert pa.types.is_dictionary(types["W_y_law"])
-    table = points_table(spec)
+    table = points_table(spec, [spec.draws] * len(spec.points()))
     assert table.num_rows == 16
     assert table["steps"].to_pylist() == [5] * 8 + [10] * 8
     assert table["preset"].to_pylist() == (["pytorch"] * 4 + ["keras"] * 4) * 2

@@ -31,16 +31,20 @@ ROOMS = {
     "provenance": {"kernel"},
     "unit": {"names", "threads", "kernel"},
     "simulation": {"names", "measures", "kernel", "spec"},
-    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation"},
-    "runs": {"threads", "kernel", "spec", "store", "sweep", "provenance"},
+    "parts": {"spec", "store"},
+    "totals": {"measures", "spec", "store", "regimes", "frames"},
+    "sweep": {"measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation", "parts", "totals"},
+    "runs": {"threads", "kernel", "spec", "store", "parts", "sweep", "totals", "provenance"},
+    "merging": {"spec", "store", "parts", "totals", "provenance", "runs"},
+    "recount": {"measures", "spec", "store", "regimes", "frames", "parts", "totals", "runs"},
     "replays": {"names", "spec", "simulation", "runs", "unit"},
     "audit": {"names", "measures", "oracles", "regimes", "replays", "runs", "simulation", "spec"},
-    "estimate": {"kernel", "spec", "store", "frames", "simulation", "sweep"},
+    "estimate": {"kernel", "spec", "store", "frames", "simulation", "parts", "sweep"},
     "progress": set(),
     "tables": {"names", "measures", "replays"},
     "cli": {"__init__", "threads", "spec", "store", "sweep", "runs", "replays"}
-    | {"audit", "estimate", "progress", "tables"},
-    "__init__": {"names", "spec", "runs", "replays", "unit"},
+    | {"audit", "estimate", "progress", "tables", "parts", "provenance", "merging", "recount"},
+    "__init__": {"names", "spec", "runs", "replays", "unit", "merging", "recount"},
 }
 # Within the kernel, each module may import those before it.
 KERNEL = (

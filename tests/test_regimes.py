@@ -263,8 +263,8 @@ def test_wilson_interval_of_a_published_example():
 
 def test_regime_table_has_a_row_for_each_point_and_regime_and_ordered_classes():
     whole = sample(7, 2_000)
-    pieces = dict(enumerate(map(counted, cut(whole, 1_200))))
-    table = regime_table(pieces)
+    pieces = map(counted, cut(whole, 1_200))
+    table = regime_table({"point": point} | row for point, of in enumerate(pieces) for row in of.regime_rows())
     assert table["draws"].sum() == 2_000
     assert table.groupby("point")["draws"].sum().tolist() == [1_200, 800]
     assert table.groupby("point")["share"].sum().to_numpy() == pytest.approx(1)

@@ -863,7 +863,7 @@ def test_read_rows_takes_columns_and_filters(odd):
 
 
 def test_counts_come_back_part_by_part(done):
-    found = dict(read_counts(done))
+    found = {entry.part: table for entry, table in read_counts(done)}
     assert list(found) == [part for part, _, _ in plan(3)]
     for part, first, draws in plan(3):
         assert found[part].equals(counts_of(part.point, first, draws))

@@ -32,7 +32,7 @@ from fastlstm.store.errors import (
 )
 from fastlstm.store.folder import Problem
 from fastlstm.store.journal import PartEntry, PartId, Stored
-from fastlstm.store.proving import verify
+from fastlstm.store.proving import Examiner, verify
 from fastlstm.store.reading import Status, content_hash, read_counts, read_rows, read_spec, read_table, status
 from fastlstm.store.writing import RunDirectory
 
@@ -40,6 +40,7 @@ __all__ = [
     "Damaged",
     "DirectoryLocked",
     "DiskError",
+    "Examiner",
     "NotARun",
     "NotThere",
     "OtherSpec",

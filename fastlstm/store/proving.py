@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,16 +30,32 @@ from fastlstm.store.folder import (
     tidy,
     unfinish,
 )
-from fastlstm.store.journal import COUNTS, ROWS, Journal, PartId, Stored, part_file, table_file
+from fastlstm.store.journal import COUNTS, ROWS, Journal, PartEntry, PartId, Stored, part_file, table_file
 from fastlstm.store.parquet import decode, wrong_draws
 
 
-def verify(path: str | os.PathLike[str], *, repair: bool = False, disk: Disk = DISK) -> list[Problem]:
+class Examiner(Protocol):
+    """Who knows what the files mean: asked about those that are as they were written, parts by point and draw."""
+
+    def part(self, entry: PartEntry, rows: pa.Table | None, counts: pa.Table) -> str | None:
+        """What is wrong with a part, if anything."""
+
+    def tables(self, tables: Mapping[str, pa.Table], *, finished: bool) -> Mapping[str, str]:
+        """What is wrong with each table that is wrong; asked last, and only if all parts are sound."""
+
+
+def verify(
+    path: str | os.PathLike[str],
+    *,
+    repair: bool = False,
+    examiner: Examiner | None = None,
+    disk: Disk = DISK,
+) -> list[Problem]:
     """Read every file again and name all that is not as it was written.
 
     Checked are sizes and hashes, the number and the ids of the rows, that all parts have one schema, that
     draws are neither doubled nor, in a finished run, missing, the tables' hashes, and files that do not
-    belong.
+    belong. An `examiner` may find more.
 
     With `repair`, parts and tables with a problem go, and what fastlstm left behind; the next run makes them
     again. Files that fastlstm did not make are named, and stay. Raises NotARun, DirectoryLocked, DiskError.
@@ -49,14 +65,14 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False, disk: Disk = D
         found = look(disk, path)
         record = read_record(disk, path)
         journal = Journal.merged(map(Journal, found.journals.values()))
-        problems = [
-            *_check_record(disk, path, record, journal),
-            *_check_parts(disk, path, journal),
-            *_check_ranges(journal, finished=record is not None and record["finished"] is not None),
-            *_check_strays(found, journal),
-        ]
-        bad_tables = dict(_check_tables(disk, path, journal))
-        problems += bad_tables.values()
+        finished = record is not None and record["finished"] is not None
+        of_parts = [*_check_parts(disk, path, journal, examiner), *_check_ranges(journal, finished=finished)]
+        problems = [*_check_record(disk, path, record, journal), *of_parts, *_check_strays(found, journal)]
+        tables, bad_tables = _check_tables(disk, path, journal)
+        if examiner is not None and not of_parts:
+            for name, wrong in examiner.tables(tables, finished=finished).items():
+                bad_tables[name] = Problem(table_file(name), wrong)
+        problems += [problem for _, problem in sorted(bad_tables.items())]
         if repair and problems:
             for file in temporaries(found):
                 disk.remove(path / file)
@@ -64,7 +80,7 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False, disk: Disk = D
                 if problem.part is not None:
                     journal.parts.pop(problem.part, None)
             for name in bad_tables:
-                del journal.tables[name]
+                journal.tables.pop(name, None)
             if record is not None:
                 change_record(disk, path, unfinish)
             tidy(disk, path, found, journal)
@@ -111,19 +127,29 @@ def _check_record(
         yield Problem(SPEC, str(error))
 
 
-def _check_parts(disk: Disk, path: Path, journal: Journal) -> Iterator[Problem]:
+def _check_parts(
+    disk: Disk, path: Path, journal: Journal, examiner: Examiner | None
+) -> Iterator[Problem]:
     schemas: dict[PartId, pa.Schema] = {}
     for entry in journal.in_order():
+        found: dict[str, bytes] = {}
         for file, stored in entry.files().items():
             try:
-                data = read_whole(disk, path, file, stored)
+                found[file] = read_whole(disk, path, file, stored)
             except Damaged as error:
                 yield Problem(file, str(error), entry.part)
-                continue
-            if stored is entry.rows:
-                if wrong := wrong_draws(decode(data, columns=["draw"])["draw"], entry):
-                    yield Problem(file, wrong, entry.part)
-                schemas[entry.part] = pq.read_schema(pa.BufferReader(data)).remove_metadata()
+        rows_file, counts_file = part_file(ROWS, entry.part), part_file(COUNTS, entry.part)
+        sound = len(found) == len(entry.files())
+        if rows_file in found:
+            data = found[rows_file]
+            if wrong := wrong_draws(decode(data, columns=["draw"])["draw"], entry):
+                sound = False
+                yield Problem(rows_file, wrong, entry.part)
+            schemas[entry.part] = pq.read_schema(pa.BufferReader(data)).remove_metadata()
+        if sound and examiner is not None:
+            rows = decode(found[rows_file]) if rows_file in found else None
+            if wrong := examiner.part(entry, rows, decode(found[counts_file])):
+                yield Problem(counts_file, wrong, entry.part)
     usual = Counter(schemas.values()).most_common(1)
     for part, schema in schemas.items():
         if schema != usual[0][0]:
@@ -157,9 +183,14 @@ def _check_strays(found: Found, journal: Journal) -> Iterator[Problem]:
         yield Problem(file, "was left by a process that died")
 
 
-def _check_tables(disk: Disk, path: Path, journal: Journal) -> Iterator[tuple[str, Problem]]:
-    for name, stored in sorted(journal.tables.items()):
+def _check_tables(
+    disk: Disk, path: Path, journal: Journal
+) -> tuple[dict[str, pa.Table], dict[str, Problem]]:
+    """The tables that are as they were written, and the others' problems."""
+    tables, bad = {}, {}
+    for name, stored in journal.tables.items():
         try:
-            read_whole(disk, path, table_file(name), stored)
+            tables[name] = decode(read_whole(disk, path, table_file(name), stored))
         except Damaged as error:
-            yield name, Problem(table_file(name), str(error))
+            bad[name] = Problem(table_file(name), str(error))
+    return tables, bad

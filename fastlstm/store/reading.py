@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pyarrow.fs import LocalFileSystem
 from fastlstm.store.disk import Disk
 from fastlstm.store.errors import Damaged, NotARun, NotThere, disk_errors
 from fastlstm.store.folder import DISK, RUN, SPEC, read_journal, read_record, read_whole
-from fastlstm.store.journal import COUNTS, ROWS, Journal, PartEntry, PartId, Stored, part_file, table_file
+from fastlstm.store.journal import COUNTS, ROWS, Journal, PartEntry, Stored, part_file, table_file
 from fastlstm.store.parquet import ColumnHash, decode
 
 
@@ -138,18 +138,21 @@ def read_table(path: str | os.PathLike[str], name: str, *, disk: Disk = DISK) ->
     return _to_pandas(table, table.schema.metadata)
 
 
-def read_counts(path: str | os.PathLike[str], *, disk: Disk = DISK) -> Iterator[tuple[PartId, pa.Table]]:
+def read_counts(
+    path: str | os.PathLike[str], *, without: Container[int] = (), disk: Disk = DISK
+) -> Iterator[tuple[PartEntry, pa.Table]]:
     """The counts of each committed part, by point and draw, one part at a time in memory.
 
-    Raises NotARun, Damaged, DiskError.
+    Points in `without` are left out. Raises NotARun, Damaged, DiskError.
     """
     path = Path(path)
     with disk_errors():
         entries = _journal_of(disk, path).in_order()
     for entry in entries:
-        with disk_errors():
-            data = read_whole(disk, path, part_file(COUNTS, entry.part), entry.counts)
-        yield entry.part, decode(data)
+        if entry.part.point not in without:
+            with disk_errors():
+                data = read_whole(disk, path, part_file(COUNTS, entry.part), entry.counts)
+            yield entry, decode(data)
 
 
 def _record_of(disk: Disk, path: Path) -> dict[str, Any]:

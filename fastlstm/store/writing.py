@@ -70,6 +70,8 @@ class RunDirectory:
         self._journal = Journal()
         self._journal_path = path / (JOURNAL if shard is None else f"_journal-{self._shard}.jsonl")
         self._journal_size = 0
+        self._secured = {path}  # folders whose names this session has synced
+        self._earlier: list[dict[str, Any]] = []
         self._finished = False
         self._session: dict[str, Any] = {
             "provenance": dict(provenance),
@@ -138,6 +140,11 @@ class RunDirectory:
         """Whether `finish` was called, and nothing was lost or written since."""
         return self._finished
 
+    @property
+    def earlier_sessions(self) -> list[dict[str, Any]]:
+        """The sessions, as in `Status`, that had written into the directory when it was opened."""
+        return self._earlier
+
     def commit(
         self, part: PartId, *, first_draw: int, draws: int, rows: pa.Table | None, counts: pa.Table
     ) -> PartEntry:
@@ -162,7 +169,7 @@ class RunDirectory:
         with disk_errors():
             self._begin_to_write()
             for path in data:
-                make_folders(self._disk, path.parent)
+                self._secure(path.parent)
             try:
                 put(self._disk, data, tag=self._tag)
                 self._append(line)
@@ -215,6 +222,17 @@ class RunDirectory:
         finally:
             self._give_locks_back()
 
+    def _secure(self, folder: Path) -> None:
+        """Make a folder, and bring its name to the device whoever made it.
+
+        Another shard may not have synced it yet, and a process that died may never have.
+        """
+        if folder not in self._secured:
+            self._secure(folder.parent)
+            self._disk.make_folder(folder)
+            self._disk.sync_folder(folder.parent)
+            self._secured.add(folder)
+
     def _begin_to_write(self) -> None:
         """Enter this session into the record before it changes anything else."""
         if self._session_number is None or self._finished:
@@ -260,6 +278,7 @@ class RunDirectory:
         with record_locked(self._disk, self.path):
             record = self._recover_record(spec_text.encode(), spec_hash, layout)
         self.layout = record["layout"]
+        self._earlier = record["sessions"]
         self._finished = record["finished"] is not None
         found = look(self._disk, self.path)
         for file in temporaries(found):

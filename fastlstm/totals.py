@@ -1,0 +1,97 @@
+"""The tables of a run, made from the counts of its parts: points, regimes and histograms."""
+
+import json
+import os
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from fastlstm import frames, measures
+from fastlstm.regimes import Counts, regime_table
+from fastlstm.spec import Spec
+from fastlstm.store import RunDirectory, read_counts, read_table
+
+_MOST_STEPS = 10**6  # that a spec may have, so that no lag is missing
+
+
+class Totals:
+    """The counts of points, summed up over their parts; a point's are dense only until it is `closed`."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._measures = frames.chosen_measures(spec)
+        self._open: dict[int, Counts] = {}
+        self._regimes: dict[int, list[dict[str, object]]] = {}
+        self._histograms: dict[int, pa.Table] = {}
+        self._draws: Counter[int] = Counter()
+
+    def add(self, point: int, draws: int, counts: Counts) -> None:
+        """Add a part. Those of a point may come in any order, but none after the point is closed."""
+        self._draws[point] += draws
+        if point in self._open:
+            self._open[point].merge(counts)
+        else:
+            self._open[point] = counts
+
+    def close(self, point: int) -> None:
+        """All parts of the point have been added."""
+        counts = self._open.pop(point)
+        self._regimes[point] = [{"point": point} | row for row in counts.regime_rows()]
+        table = counts.to_table()
+        number = pa.array(np.full(len(table), point, np.int32))
+        self._histograms[point] = table.add_column(0, "point", number)
+
+    def closed(self) -> set[int]:
+        """The points whose parts are all in."""
+        return set(self._regimes)
+
+    def add_committed(self, directory: RunDirectory) -> None:
+        """Add what is committed of all other points, and close them."""
+        for entry, table in read_counts(directory.path, without=self.closed()):
+            for point in [point for point in self._open if point != entry.part.point]:
+                self.close(point)
+            counts = Counts(self._measures)
+            counts.merge_table(table)
+            self.add(entry.part.point, entry.draws, counts)
+        for point in list(self._open):
+            self.close(point)
+
+    def tables(self) -> dict[str, pa.Table]:
+        """The tables by name. If draws are missing, each says so in the attributes of its data frame."""
+        points = sorted(self._regimes)
+        draws = [self._draws[point] for point in range(len(self._spec.points()))]
+        regimes = regime_table(row for point in points for row in self._regimes[point])
+        made = {
+            "points": frames.points_table(self._spec, draws),
+            "regimes": pa.Table.from_pandas(regimes, preserve_index=False),
+            "histograms": pa.concat_tables(self._histograms[point] for point in points),
+        }
+        total = self._spec.draws * len(draws)
+        if sum(draws) < total:
+            incomplete = {"incomplete": {"draws": sum(draws), "of": total}}
+            for name, table in made.items():
+                metadata = (table.schema.metadata or {}) | {b"PANDAS_ATTRS": json.dumps(incomplete).encode()}
+                made[name] = table.replace_schema_metadata(metadata)
+        return made
+
+
+def write_tables(directory: RunDirectory, totals: Totals) -> None:
+    """Complete the totals with what is committed, and write the tables."""
+    totals.add_committed(directory)
+    for name, table in totals.tables().items():
+        directory.write_table(name, table)
+
+
+def overall(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The regime table of all points together, from the histograms alone. Raises NotThere before they are made."""
+    frame = read_table(path, "histograms")
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    found = table["measure"].combine_chunks().dictionary.to_pylist()
+    every = measures.selected(measures.GROUPS, _MOST_STEPS)
+    counts = Counts(measure for measure in every if measure.name in found)
+    counts.merge_table(table)
+    made = regime_table(counts.regime_rows())
+    made.attrs = frame.attrs
+    return made
