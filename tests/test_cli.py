@@ -19,9 +19,12 @@ import specs
 from typer.testing import CliRunner
 
 import fastlstm
+from fastlstm import runs
 from fastlstm.cli import app
 from fastlstm.oracles.naive import NAMES
+from fastlstm.provenance import provenance
 from fastlstm.regimes import CLASSES
+from fastlstm.simulation import Simulation
 from fastlstm.store import content_hash
 
 FASTLSTM = Path(sys.executable).with_name("fastlstm")
@@ -122,7 +125,7 @@ def test_run_again_does_nothing_and_says_so(run, folder, first):
     again = call("run", "short spec.toml", "--out", "a run", folder=folder)
     assert again.returncode == 0
     assert again.stdout == first.stdout
-    assert again.stderr.startswith("Nothing to do")
+    assert again.stderr == f"Nothing to do: all draws were there, the run was finished {run.status().finished}.\n"
     assert files(run.path) == before
 
 
@@ -196,6 +199,85 @@ def test_run_that_is_asked_to_stop_keeps_its_draws_and_says_how_to_go_on(tmp_pat
     assert f"{status.draws:,} of 6,000,000" in stderr
 
 
+# run: shards, points that fail, another kernel
+
+
+@pytest.fixture(scope="module")
+def shards(folder):
+    """A directory that lacks the second of two shards, and what the first said."""
+    done = call_here("run", "short spec.toml", "--out", "in shards", "--shard", "1/2", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_shards_say_what_is_next_and_merge_ends_the_run(folder, run, shards, first):
+    lines = shards.stdout.splitlines()
+    assert lines[0] == "in shards: shard 1/2 is done; 6,144 of 12,000 draws of all shards are there"
+    assert lines[1] == "When all are: fastlstm merge 'in shards'"
+    refused = call_here("merge", "in shards", folder=folder)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "5,856 of 12,000 draws are missing, in 6 parts" in refused.stderr
+    assert "of 2 shards these are not done: 2" in refused.stderr
+    partly = succeed("merge", "in shards", "--incomplete", folder=folder, ask=call_here)
+    assert "in shards: 6,144 of 12,000 draws, 6,144 rows" in partly
+    told = call_here("regimes", "in shards", folder=folder)
+    assert told.stderr == "Incomplete: 6,144 of 12,000 draws were counted.\n"
+    assert "not finished" in succeed("status", "in shards", folder=folder, ask=call_here)
+    other = ["run", "short spec.toml", "--out", "in shards", "--shard", "2/2", "--json"]
+    facts = strict_json(succeed(*other, folder=folder, ask=call_here))
+    assert facts == {"path": "in shards", "shard": [2, 2], "draws": 12_000, "of": 12_000}
+    again = call_here(*other[:-1], folder=folder)
+    assert "Nothing to do: all draws of this shard were there." in again.stderr
+    merged = succeed("merge", "in shards", folder=folder, ask=call_here)
+    assert merged == first.stdout.replace("a run", "in shards")
+    assert content_hash(folder / "in shards") == content_hash(run.path)
+    again = call_here("merge", "in shards", "--json", folder=folder)
+    assert again.stderr.startswith("Nothing to do: the run was finished")
+    assert strict_json(again.stdout)["draws"] == 12_000
+
+
+def test_points_that_fail_are_told_and_the_same_command_computes_them(folder, run, monkeypatch):
+    columns = Simulation.columns
+
+    def fail(self, *arguments):
+        if self.point.index == 4:
+            raise MemoryError("Unable to allocate 9 TiB")
+        return columns(self, *arguments)
+
+    command = ["run", "short spec.toml", "--out", "failing", "--keep-going"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Simulation, "columns", fail)
+        done = call_here(*command, folder=folder)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert "point 4: MemoryError: Unable to allocate 9 TiB\n1 point failed; 10,000 of 12,000 draws" in done.stderr
+        assert "same command" in done.stderr
+        at_once = call_here(*command[:-1], folder=folder)
+        assert at_once.returncode == 1
+        assert "Not enough memory: Unable to allocate 9 TiB" in at_once.stderr
+    succeed(*command, folder=folder, ask=call_here)
+    assert content_hash(folder / "failing") == content_hash(run.path)
+
+
+def test_another_kernel_is_refused_unless_mixed_and_then_told(folder, shards, monkeypatch):
+    other = provenance("float64") | {"kernel": "f00d" * 16, "versions": {"fastlstm": "0.2.0"}}
+    monkeypatch.setattr(runs, "provenance", lambda dtype: dict(other))
+    command = ["run", "short spec.toml", "--out", "mixed", "--set", "draws=2100"]
+    succeed(*command, "--shard", "1/2", folder=folder, ask=call_here)
+    monkeypatch.undo()
+    refused = call_here(*command, folder=folder)
+    assert refused.returncode == 3
+    assert "fastlstm 0.2.0 (f00df00df00d)" in refused.stderr
+    succeed(*command, "--mix-kernels", folder=folder, ask=call_here)
+    assert "computed by 2 kernels" in succeed("status", "mixed", folder=folder, ask=call_here)
+    facts = strict_json(succeed("status", "mixed", "--json", folder=folder, ask=call_here))
+    assert list(facts["kernels"].values()) == ["0.2.0", fastlstm.__version__]
+    verified = call_here("verify", "mixed", "--json", folder=folder)
+    assert (verified.returncode, strict_json(verified.stdout)) == (0, [])
+    assert "computed by 2 kernels" in verified.stderr
+
+
 # What reads a run
 
 
@@ -254,6 +336,15 @@ def test_verify_finds_nothing_in_a_whole_run_and_the_file_in_a_damaged_one(folde
     done = call("verify", "run", folder=tmp_path)
     assert done.returncode == 4
     assert "point=0002/part-00000000.parquet" in done.stdout
+    done = call_here("verify", "run", "--repair", folder=tmp_path)
+    assert done.returncode == 4
+    assert "point=0002/part-00000000.parquet" in done.stdout
+    assert "run the spec again" in done.stdout
+    assert "10,000 of 12,000 draws, not finished" in succeed("status", "run", folder=tmp_path, ask=call_here)
+    again = succeed("run", folder / "short spec.toml", "--out", "run", folder=tmp_path, ask=call_here)
+    assert "12,000 draws" in again
+    assert "and agrees" in succeed("verify", "run", folder=tmp_path, ask=call_here)
+    assert content_hash(tmp_path / "run") == content_hash(run.path)
 
 
 def test_schema_is_the_json_schema_of_a_spec(folder):
@@ -267,10 +358,10 @@ def test_schema_is_the_json_schema_of_a_spec(folder):
 def test_help_and_version_go_to_stdout(folder):
     assert succeed("--version", folder=folder) == f"fastlstm {fastlstm.__version__}\n"
     text = succeed("--help", folder=folder, ask=call_here)
-    for command in ("run", "status", "regimes", "verify", "replay", "schema"):
+    for command in ("run", "merge", "status", "regimes", "verify", "replay", "schema"):
         assert re.search(rf"^ +{command} ", text, re.MULTILINE)
     text = succeed("run", "--help", folder=folder, ask=call_here)
-    for option in ("SPEC", "--out", "--set", "--threads", "--dry-run", "--json"):
+    for option in ("SPEC", "--out", "--set", "--threads", "--shard", "--keep-going", "--dry-run", "--json"):
         assert option in text
 
 
@@ -330,6 +421,10 @@ ALSO_BAD = {
     "bad setting": (GOOD, ["--set", "steps=-3"], "steps", "at least 1"),
     "setting without a value": (GOOD, ["--set", "steps"], "--set", "key.path=value"),
     "no threads": (GOOD, ["--threads", "0"], "--threads", "1"),
+    "shard 0": (GOOD, ["--shard", "0/16"], "--shard", "1/16 .. 16/16"),
+    "shard beyond the last": (GOOD, ["--shard", "17/16"], "--shard", "1/16 .. 16/16"),
+    "no shard": (GOOD, ["--shard", "third"], "--shard", "like 3/16"),
+    "no folder": (GOOD, ["--out", ""], "--out", "empty"),
     "unknown option": (GOOD, ["--frobnicate"], "--frobnicate", "option"),
     "dry run of a bad spec": (GOOD.replace("2_000", "0"), ["--dry-run"], "draws", "at least 1"),
 }
@@ -372,8 +467,9 @@ def test_a_bad_spec_is_refused_before_anything_is_written(refusals, name):
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["replay", "a run", "--point", "6"], 1, "points are 0 .. 5"),
-        (["replay", "a run", "--draw", "2000"], 1, "draws of a point are 0 .. 1999"),
+        (["replay", "a run", "--point", "6"], 2, "there are 6 points; the points are 0 .. 5"),
+        (["replay", "a run", "--draw", "2000"], 2, "draws of a point are 0 .. 1999"),
+        (["merge", "nowhere"], 1, "not a run directory"),
         (["replay", "a run", "--draw", "-1"], 2, "--draw"),
         (["status", "nowhere"], 1, "not a run directory"),
         (["regimes", "short spec.toml"], 1, "not a run directory"),

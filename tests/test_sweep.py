@@ -95,6 +95,10 @@ def test_content_does_not_depend_on_the_order_in_which_parts_are_made(tmp_path, 
     assert content_hash(path) == whole_hash
 
 
+def test_whole_run_agrees_with_itself(whole):
+    assert fastlstm.verify(whole.path) == []
+
+
 def test_content_follows_the_seed(tmp_path, whole_hash):
     run = fastlstm.run(changed(specs.WHOLE, seed=8), tmp_path / "run")
     assert content_hash(run.path) != whole_hash
