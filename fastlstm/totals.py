@@ -49,6 +49,8 @@ class Totals:
 
     def add_committed(self, directory: RunDirectory) -> None:
         """Add what is committed of all other points, and close them."""
+        if len(self.closed()) == len(self._spec.points()):
+            return
         for entry, table in read_counts(directory.path, without=self.closed()):
             for point in [point for point in self._open if point != entry.part.point]:
                 self.close(point)

@@ -272,6 +272,23 @@ def test_part_is_written_synced_renamed_and_its_folder_synced_before_the_journal
     assert steps == [*one_file, *one_file, "rename", "rename", "sync_folder", "sync_folder", *line]
 
 
+@pytest.mark.parametrize("made", ["draws", "draws/point=0000"])
+def test_folder_that_a_process_made_that_died_is_synced_before_the_journal_names_a_part_in_it(tmp_path, made):
+    """It may have died between the two, or be another shard at work; then nobody else brings the name to the device."""
+    stage = Stage()
+    with begin(tmp_path, disk=stage) as run:
+        (tmp_path / made).mkdir(parents=True)
+        commit(run, PartId(0, 0), 0, 8)
+        commit(run, PartId(0, 1), 8, 8)
+    steps = [(name, *arguments) for name, arguments in stage.steps]
+    for folder in (tmp_path, tmp_path / "draws"):
+        made_known = steps.index(("make_folder", tmp_path / "draws" / "point=0000")) + 1
+        journal = steps.index(("open_at", tmp_path / "_journal.jsonl", 0))
+        assert ("sync_folder", folder) in steps[:journal]
+        assert steps[made_known] == ("sync_folder", tmp_path / "draws")
+        assert steps[:journal].count(("sync_folder", tmp_path / "draws")) == 1  # once for a session
+
+
 def test_no_reader_can_see_a_temporary(tmp_path):
     stage = Stage()
     do_all(tmp_path, disk=stage)

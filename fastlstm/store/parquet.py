@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 
 from fastlstm.store.journal import PartEntry
 
+_WORTH_THREADS = 2**20  # bytes
+
 
 def encode(table: pa.Table) -> memoryview:
     """The bytes of a Parquet file with page checksums; the same table gives the same bytes.
@@ -55,7 +57,13 @@ def _has_few_values(column: pa.ChunkedArray) -> bool:
 
 
 def decode(data: bytes, columns: list[str] | None = None) -> pa.Table:
-    return pq.read_table(pa.BufferReader(data), columns=columns, page_checksum_verification=True)
+    """The table in the bytes of a Parquet file.
+
+    pq.read_table goes through the dataset layer: 1.3 ms of one core for a small file, against 0.16 ms here. For
+    those, handing columns to threads costs more than it gains.
+    """
+    with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
+        return file.read(columns=columns, use_threads=len(data) > _WORTH_THREADS)
 
 
 def footer(data: memoryview) -> memoryview:

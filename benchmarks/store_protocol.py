@@ -1,0 +1,200 @@
+"""What the run directory costs: the commit protocol in a whole job, and status and resume of ten thousand parts.
+
+    python benchmarks/store_protocol.py [--rounds N] [--parts N] [--set KEY=VALUE]... [--folder FOLDER]
+
+The job is sims/atlas.toml, with and without the protocol in turn. Without it the same bytes of Parquet are written
+straight to their names: no sync, no hash, no rename, no journal, no lock, no record. FOLDER should lie on the disk
+that is asked about. Exit code 1 if the protocol costs 3% or more of the whole job, if status takes 0.5 s or more, or
+if resuming the finished run takes 3 s or more.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+import fastlstm
+from fastlstm import frames, runs, store
+from fastlstm.kernel.random import STREAM_VERSION
+from fastlstm.parts import part_size, parts
+from fastlstm.simulation import Simulation
+from fastlstm.store import PartEntry, PartId, RunDirectory, Stored
+from fastlstm.store.disk import Disk
+from fastlstm.store.parquet import encode, without_nulls
+from fastlstm.sweep import Recorder, Stopper, sweep
+from fastlstm.threads import available_threads
+from fastlstm.totals import Totals, write_tables
+
+ROOT = Path(__file__).parents[1]
+MOST_COST, MOST_STATUS, MOST_RESUME = 0.03, 0.5, 3.0
+
+
+class Bare:
+    """Stands in for RunDirectory: writes the same bytes of Parquet, and no more."""
+
+    finished = False
+
+    def __init__(self, path: Path, layout: dict[str, int]) -> None:
+        self.path = path
+        self.layout = layout
+        self.committed: dict[PartId, PartEntry] = {}
+
+    def commit(self, part: PartId, *, first_draw: int, draws: int, rows: pa.Table | None, counts: pa.Table) -> None:
+        entry = PartEntry(part, first_draw, draws, 0, None, None, Stored(0, ""))
+        tables = {store.journal.part_file("counts", part): counts}
+        if rows is not None:
+            tables[store.journal.part_file("draws", part)] = without_nulls(rows)
+        for file, table in tables.items():
+            (self.path / file).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / file).write_bytes(encode(table))
+        self.committed[part] = entry
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        (self.path / f"{name}.parquet").write_bytes(encode(table))
+
+    def finish(self) -> None:
+        """Nothing is stamped."""
+
+
+class Lazy(Disk):
+    """A disk that syncs nothing, to make a large directory quickly."""
+
+    def sync(self, descriptor: int) -> None:
+        """Left to the kernel."""
+
+    def sync_folder(self, folder: Path) -> None:
+        """Left to the kernel."""
+
+
+def timed(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def with_protocol(spec: fastlstm.spec.Spec, path: Path) -> None:
+    fastlstm.run(spec, path)
+
+
+def without_protocol(spec: fastlstm.spec.Spec, path: Path) -> None:
+    path.mkdir()
+    directory: Any = Bare(path, {"part_draws": part_size(spec)})
+    sweep(spec, directory, threads=available_threads(), stopper=Stopper())
+
+
+def cost(spec: fastlstm.spec.Spec, folder: Path, rounds: int) -> float:
+    """The median over pairs of runs, as a share of the time without the protocol."""
+    number = len(list(parts(spec, part_size(spec))))
+    draws = spec.draws * len(spec.points())
+    print(f"{draws:,} draws in {number} parts, {available_threads()} threads, {rounds} rounds")
+    fastlstm.run(spec, folder / "warm")  # compiles the kernel
+    times: dict[str, list[float]] = {"with": [], "without": []}
+    for place in range(2 * rounds):
+        # the order changes from round to round: with, without, without, with, ...
+        name = "with" if (place + 1) // 2 % 2 == 0 else "without"
+        work = with_protocol if name == "with" else without_protocol
+        times[name].append(timed(lambda path=folder / f"{name}{place}", work=work: work(spec, path)))
+    ratios = [one / other - 1 for one, other in zip(times["with"], times["without"], strict=True)]
+    for name, found in times.items():
+        print(f"{name:8} the protocol: median {statistics.median(found):7.2f} s, best {min(found):7.2f} s")
+    print(f"its cost: median of the pairs {statistics.median(ratios):+.1%}, of the best {best(times):+.1%}")
+    return statistics.median(ratios)
+
+
+def best(times: dict[str, list[float]]) -> float:
+    return min(times["with"]) / min(times["without"]) - 1
+
+
+def steps_alone(spec: fastlstm.spec.Spec, folder: Path) -> None:
+    """What one part costs beside its encoding: hash, sync, rename and journal, in seconds of one thread."""
+    size = min(spec.draws, part_size(spec))
+    recorder, simulation = Recorder(spec), Simulation(spec, spec.points()[0])
+    counts = recorder.new_counts()
+    rows = recorder.record(simulation.point, 0, size, simulation.columns(0, size), counts)
+    table = counts.to_table()
+    times = []
+    with opened(spec, folder / "steps", size, Disk()) as directory:
+        bare = Bare(folder / "bare", {})
+        for number in range(9):
+            part = PartId(0, number)
+            shifted = None if rows is None else from_draw(rows, number * size)
+            what = {"first_draw": number * size, "draws": size, "rows": shifted, "counts": table}
+            whole = timed(lambda part=part, what=what: directory.commit(part, **what))
+            times.append(whole - timed(lambda part=part, what=what: bare.commit(part, **what)))
+    print(f"a part of {size:,} draws: {statistics.median(times) * 1000:.1f} ms more than writing its bytes")
+
+
+def from_draw(rows: pa.Table, first: int) -> pa.Table:
+    return rows.set_column(0, rows.schema.field(0), pa.array(np.arange(first, first + len(rows))))
+
+
+def opened(spec: fastlstm.spec.Spec, path: Path, size: int, disk: Disk) -> RunDirectory:
+    return RunDirectory.open(
+        path,
+        spec_text=spec.normalised(folder=path),
+        spec_hash=runs.content_hash(spec),
+        provenance={},
+        layout=runs.layout(spec) | {"part_draws": size},
+        disk=disk,
+    )
+
+
+def many_parts(path: Path, number: int) -> fastlstm.spec.Spec:
+    """A finished run of small parts at ten points, with rows."""
+    size = 16
+    given = {"draws": size * number // 10, "steps": 2, "params": {"default": {"grid": [k / 10 for k in range(10)]}}}
+    spec = fastlstm.load(given)
+    recorder, points = Recorder(spec), spec.points()
+    with opened(spec, path, size, Lazy()) as directory:
+        made: dict[int, tuple[pa.Table, pa.Table]] = {}
+        for part in parts(spec, size):
+            if part.id.point not in made:  # the draws of a part are those of the point's first, once more
+                counts = recorder.new_counts()
+                columns = Simulation(spec, points[part.id.point]).columns(0, size)
+                rows = recorder.record(points[part.id.point], 0, size, columns, counts)
+                made[part.id.point] = rows, counts.to_table()
+            rows, table = made[part.id.point]
+            rows = from_draw(rows, part.first)
+            directory.commit(part.id, first_draw=part.first, draws=size, rows=rows, counts=table)
+        seconds = timed(lambda: write_tables(directory, Totals(spec)))
+        directory.finish()
+    print(f"{number:,} parts: tables from all counts in {seconds:.1f} s")
+    return spec
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--parts", type=int, default=10_000)
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--folder", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        folder = Path(name)
+        spec = fastlstm.load(ROOT / "sims" / "atlas.toml", given.overrides)
+        print(f"columns of a row: {len(frames.row_schema(spec, STREAM_VERSION))}")
+        share = cost(spec, folder, given.rounds)
+        steps_alone(spec, folder)
+        large = many_parts(folder / "large", given.parts)
+        found = [timed(lambda: store.status(folder / "large")) for _ in range(5)]
+        print(f"status: first {found[0]:.2f} s, best of 5 {min(found):.2f} s after import")
+        resumed = [timed(lambda: fastlstm.run(large, folder / "large")) for _ in range(3)]
+        print(f"run of the finished run: first {resumed[0]:.2f} s, best of 3 {min(resumed):.2f} s after import")
+        (folder / "large.toml").write_text(large.normalised())
+        for command in (["status", "large"], ["run", "large.toml", "--out", "large"]):
+            script = [sys.executable, "-c", "from fastlstm.cli import entry; entry()", *command]
+            seconds = timed(lambda script=script: subprocess.run(script, cwd=folder, check=True, capture_output=True))
+            print(f"fastlstm {command[0]}: {seconds:.1f} s, imports and all")
+    return int(share >= MOST_COST or found[0] >= MOST_STATUS or resumed[0] >= MOST_RESUME)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
