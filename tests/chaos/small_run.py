@@ -1,0 +1,48 @@
+"""The run that all faults meet: three points of 240 draws, with the kernel that a short spec has anyway."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+import fastlstm
+from fastlstm import store
+from fastlstm.runs import content_hash as spec_hash
+
+SPEC = """\
+seed = 5
+draws = 240
+steps = 10
+
+[params]
+default = { normal = { mean = 0.0, std = 2.0 } }
+b_f = { grid = [-2.0, 1.0, 4.0] }
+"""
+POINTS, DRAWS = 3, 240
+TABLES = ("points", "regimes", "histograms")
+
+
+def write_spec(folder: Path, text: str = SPEC) -> Path:
+    path = folder / "small.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def begin(run: Path, spec: Path, *, part_draws: int) -> None:
+    """Make the run directory with parts of that size; whoever goes on with it keeps to them."""
+    ready = fastlstm.load(spec)
+    store.RunDirectory.open(
+        run,
+        spec_text=ready.normalised(folder=run),
+        spec_hash=spec_hash(ready),
+        provenance={},
+        layout={"part_draws": part_draws},
+    ).close()
+
+
+def stored_ids(run: Path) -> list[tuple[int, int]]:
+    """Point and draw of every row in every file that a reader's glob matches, without fastlstm."""
+    found = []
+    for file in sorted(run.glob("draws/point=*/*.parquet")):
+        point = int(file.parent.name.removeprefix("point="))
+        found += [(point, draw) for draw in pq.read_table(file, columns=["draw"], partitioning=None)["draw"].to_pylist()]
+    return found
