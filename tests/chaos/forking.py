@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastlstm import cli, load
+from fastlstm import cli, load, runs
 from fastlstm.simulation import Simulation
 from fastlstm.store import writing
 from fastlstm.store.disk import Disk
@@ -80,6 +80,17 @@ def turn_clocks_back() -> None:
     time.time = lambda: start - (time.monotonic_ns() % 10**9)
 
 
+def pretend_to_be_version(number: str) -> None:
+    """What another fastlstm would have written into the record."""
+    plain = runs.provenance
+
+    def provenance(dtype: str) -> dict[str, Any]:
+        found = plain(dtype)
+        return found | {"versions": found["versions"] | {"fastlstm": number}}
+
+    runs.provenance = provenance
+
+
 def limit_memory(beyond: int) -> None:
     """Let the process have `beyond` bytes more address space than it has now."""
     pages = int(open("/proc/self/statm").read().split()[0])
@@ -98,6 +109,10 @@ def obey(order: dict[str, Any], report: int) -> None:
     faulty.install()
     if order.get("clocks_go_back"):
         turn_clocks_back()
+    if "version" in order:
+        pretend_to_be_version(order["version"])
+    if "stream_version" in order:
+        runs.STREAM_VERSION = order["stream_version"]
     if "file_size" in order:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python does at its start; the write fails with EFBIG
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size"],) * 2)
