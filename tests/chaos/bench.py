@@ -163,6 +163,8 @@ class Bench:
 
 def _differences(frame: pd.DataFrame, truth: pd.DataFrame) -> int:
     """How many values of a frame are not, to the bit, those of the truth under the same column and index."""
+    if frame.equals(truth):  # the usual case, fast
+        return 0
     if not frame.index.isin(truth.index).all() or set(frame.columns) != set(truth.columns):
         return frame.size
     expected = truth.loc[frame.index]

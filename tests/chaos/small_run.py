@@ -16,6 +16,9 @@ steps = 10
 [params]
 default = { normal = { mean = 0.0, std = 2.0 } }
 b_f = { grid = [-2.0, 1.0, 4.0] }
+
+[measure]
+saturation = 1e-3  # few regimes: their table is what takes time
 """
 POINTS, DRAWS = 3, 240
 TABLES = ("points", "regimes", "histograms")
