@@ -138,11 +138,18 @@ class Bench:
                 wrong += _differences(fastlstm.read(run).overall(), self.overall)
         return wrong
 
+    def is_whole(self, run: Path) -> bool:
+        """Whether a run has just the content of the undisturbed one."""
+        try:
+            return store.verify(run) == [] and store.content_hash(run) == self.content
+        except store.StoreError:
+            return False
+
     def judge(self, run: Path, *, survived: bool = True) -> Verdict:
         """What became of a run that should be whole by now."""
         ids = stored_ids(run)
         return Verdict(
-            survived=survived and store.verify(run) == [] and store.content_hash(run) == self.content,
+            survived=survived and self.is_whole(run),
             lost=len(set(EVERY_DRAW) - set(ids)),
             doubled=len(ids) - len(set(ids)),
             wrong=self.wrong_numbers(run),

@@ -8,6 +8,7 @@ import errno
 import faulthandler
 import json
 import os
+import pickle
 import resource
 import signal
 import sys
@@ -31,6 +32,7 @@ class Faulty:
 
     def __init__(self, number: int | None, kind: str) -> None:
         self.number, self.kind, self.count = number, kind, 0
+        self.trace: list[tuple[str, tuple[Any, ...], Any]] = []
 
     def before(self, name: str, disk: Disk, arguments: tuple[Any, ...]) -> None:
         number, self.count = self.count, self.count + 1
@@ -58,7 +60,11 @@ class Faulty:
         def around(disk: Disk, *arguments: Any, **options: Any) -> Any:
             self.before(name, disk, arguments)
             # Syncing guards against a power cut, which no process can stage; without it a run takes 20 ms.
-            return None if name in ("sync", "sync_folder") else step(disk, *arguments, **options)
+            result = None if name in ("sync", "sync_folder") else step(disk, *arguments, **options)
+            if name not in ("names", "read"):
+                kept = (bytes(each) if isinstance(each, memoryview) else each for each in arguments)
+                self.trace.append((name, tuple(kept), result))
+            return result
 
         return around
 
@@ -133,6 +139,9 @@ def obey(order: dict[str, Any], report: int) -> None:
         code = 1
     finally:
         os.write(report, str(faulty.count).encode())
+        if "trace" in order:
+            with open(order["trace"], "wb") as file:
+                pickle.dump(faulty.trace, file)
         sys.stderr.flush()
         os._exit(code)
 
