@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import small_run
 from small_run import DRAWS, POINTS, TABLES, begin, stored_ids, write_spec
 
 import fastlstm

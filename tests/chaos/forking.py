@@ -99,7 +99,8 @@ def pretend_to_be_version(number: str) -> None:
 
 def limit_memory(beyond: int) -> None:
     """Let the process have `beyond` bytes more address space than it has now."""
-    pages = int(open("/proc/self/statm").read().split()[0])
+    with open("/proc/self/statm") as sizes:
+        pages = int(sizes.read().split()[0])
     most = pages * resource.getpagesize() + beyond
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 

@@ -115,5 +115,5 @@ def _apply(change: _Name, names: dict[Path, _File | None]) -> None:
 def _content(file: _File, choices: random.Random | None) -> bytes:
     if choices is None or file.sure == file.now:
         return file.sure
-    reached = choices.randrange(len(file.now) + 1)
-    return choices.choice([file.sure, file.now, file.now[:reached], file.now[:reached] + bytes(len(file.now) - reached)])
+    reached = file.now[: choices.randrange(len(file.now) + 1)]
+    return choices.choice([file.sure, file.now, reached, reached.ljust(len(file.now), b"\0")])

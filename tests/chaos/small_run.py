@@ -47,5 +47,6 @@ def stored_ids(run: Path) -> list[tuple[int, int]]:
     found = []
     for file in sorted(run.glob("draws/point=*/*.parquet")):
         point = int(file.parent.name.removeprefix("point="))
-        found += [(point, draw) for draw in pq.read_table(file, columns=["draw"], partitioning=None)["draw"].to_pylist()]
+        draws = pq.read_table(file, columns=["draw"], partitioning=None)["draw"]
+        found += [(point, draw) for draw in draws.to_pylist()]
     return found

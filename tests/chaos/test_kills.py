@@ -9,7 +9,7 @@ from ledger import Fault
 pytestmark = pytest.mark.chaos
 
 KILLS, KILLS_OF_ONE_RUN = 30, 5
-FORKED = 100
+FORKED = 60
 
 
 def wait_for_first_commit(process, journal):
@@ -37,7 +37,7 @@ def test_real_command_goes_on_however_often_it_is_killed(bench, ledger, some):
 
 def test_process_killed_from_its_first_moment_on(bench, ledger, some):
     random_times = random.Random(31)
-    for _ in some(range(FORKED), 5):
+    for _ in some(range(FORKED), 3):
         run = bench.run_with_parts_of(60, name="run")
         bench.go_on(run, kill_after=random_times.uniform(0.0, 0.25))
         wrong = bench.wrong_numbers(run)

@@ -20,12 +20,11 @@ from fastlstm import store
 pytestmark = pytest.mark.chaos
 
 ROOT = Path(__file__).parents[2]
-MUTATIONS, FEW_MUTATIONS = 10_000, 300
+MUTATIONS, FEW_MUTATIONS = 10_000, 200
 COMMANDS, FEW_COMMANDS = 200, 5
 SECONDS = 30  # for one spec, far beyond what any takes
 
 BAD_SPEC = 2
-SERIES = ["data"]  # what a spec in sims/ may point to
 
 
 def valid_texts():
@@ -37,9 +36,10 @@ def valid_texts():
 VALUES = [
     "0", "-1", "1e308", "-1e308", "5e-324", "nan", "inf", "-inf", "9223372036854775807", "1e999", "true", '""',
     '"\\u0000"', '"normal"', "[]", "[[]]", "{}", "[0.5, 0.5]", "2026-11-22", "{ grid = [] }", "{ grid = [1, 2] }",
-    "{ grid = [{ grid = [1] }] }", "{ normal = { mean = 0, std = -1 } }", "{ constant = 3 }", '{ tied = { to = "b_f" } }',
-    "{ uniform = { low = 1, high = 1 } }", "{ choice = { values = [] } }", "{ chrono = { t_max = 1 } }", "1_000_000_000_000",
-    '"' + "x" * 5000 + '"', "[" * 300 + "]" * 300,
+    "{ grid = [{ grid = [1] }] }", "{ normal = { mean = 0, std = -1 } }",
+    "{ constant = 3 }", '{ tied = { to = "b_f" } }',
+    "{ uniform = { low = 1, high = 1 } }", "{ choice = { values = [] } }", "{ chrono = { t_max = 1 } }",
+    "1_000_000_000_000", '"' + "x" * 5000 + '"', "[" * 300 + "]" * 300,
 ]  # fmt: skip
 WORDS = ["draws", "steps", "seed", "grid", "normal", "b_f", "input", "loss", "process", "target", "store", "rows"]
 
@@ -104,15 +104,15 @@ def within(seconds):
 
 
 def load_or_refuse(path):
-    """The spec, or None if it is refused with a message."""
+    """Raises whatever is neither a valid spec nor a SpecError with a message."""
     with within(SECONDS):
         try:
             spec = fastlstm.load(path)
         except fastlstm.SpecError as error:
-            assert str(error).strip()
-            return None
-        assert len(spec.points()) >= 1
-        return spec
+            if not str(error).strip():
+                raise ValueError("a SpecError without a message") from error
+        else:
+            assert len(spec.points()) >= 1
 
 
 def write_mutated(folder, text, choices):
@@ -143,7 +143,8 @@ def test_mutations_of_valid_specs(tmp_path, ledger, all_faults):
         enter_load(ledger, write_mutated(tmp_path, text, choices), told=(number, text))
 
 
-KEYS = st.sampled_from([*WORDS, "default", "dtype", "state", "measure", "params", "h", "kind"]) | st.text("ab_", max_size=3)
+KEYS = st.sampled_from([*WORDS, "default", "dtype", "state", "measure", "params", "h", "kind"])
+KEYS |= st.text("ab_", max_size=3)
 SCALARS = st.integers().map(str) | st.floats().map(repr) | st.sampled_from(VALUES)
 MADE_VALUES = st.recursive(
     SCALARS,
@@ -162,7 +163,7 @@ MADE_TEXTS = st.lists(LINES | HEADS | st.text(max_size=5), max_size=8).map("".jo
 
 def test_specs_made_by_hypothesis(tmp_path, ledger, all_faults):
     @settings(
-        max_examples=1000 if all_faults else 50,
+        max_examples=1000 if all_faults else 30,
         deadline=None,
         database=None,
         derandomize=True,
