@@ -63,7 +63,7 @@ class Bench:
         assert self._forking.stdout.readline() == "ready\n"
         os.chmod(folder, 0o755)  # for a run as another user
         self.truth = fastlstm.simulate(self.spec, threads=1).set_index(["point", "draw"])
-        self.whole = self.run_with_parts_of(60)
+        self.whole = self.run_with_parts_of(120)
         assert self.go_on(self.whole).code == 0
         self.content = store.content_hash(self.whole)
         self.tables = {name: store.read_table(self.whole, name) for name in TABLES}

@@ -12,15 +12,15 @@ from fastlstm.store.journal import Journal, PartId
 
 pytestmark = pytest.mark.chaos
 
-ROWS = "draws/point=0001/part-00000002.parquet"
-COUNTS = "counts/point=0001/part-00000002.parquet"
+ROWS = "draws/point=0001/part-00000001.parquet"
+COUNTS = "counts/point=0001/part-00000001.parquet"
 RECORDS = ("_journal.jsonl", "_run.json", "_spec.toml")
 FLIPS = 30  # of each kind of file
 
 
 def footer_size(run):
     journal = Journal((run / "_journal.jsonl").read_bytes())
-    return journal.parts[PartId(1, 2)].footer.size
+    return journal.parts[PartId(1, 1)].footer.size
 
 
 def places_of_flips(run):
@@ -102,14 +102,14 @@ def test_whole_folder_that_is_gone_is_made_again(bench, ledger, some):
 
 
 OWN_STRAYS = {
-    "draws/point=0001/.part-00000002.parquet.partial": b"half",
+    "draws/point=0001/.part-00000001.parquet.partial": b"half",
     "._run.json.partial": b"half",
     "counts/point=0002/part-00000099.parquet": ROWS,  # of a part that was not committed
     "draws/point=0002/part-00000099.parquet": ROWS,
     "draws/point=0007/part-00000000.parquet": ROWS,
 }
 FOREIGN_STRAYS = {
-    "draws/point=0001/copy of part-00000002.parquet": ROWS,
+    "draws/point=0001/copy of part-00000001.parquet": ROWS,
     "draws/notes.txt": b"mine",
     "draws/point=0001/deeper/part-00000000.parquet": ROWS,
     "counts/.DS_Store": b"",

@@ -128,7 +128,7 @@ def test_command_with_a_damaged_cache(bench, ledger):
         for file in files_in(cache) if cache.exists() else []:
             if file.suffix in suffixes:
                 file.write_bytes(flipped(file.read_bytes(), random_places))
-        run = bench.run_with_parts_of(60, name="run")
+        run = bench.run_with_parts_of(120, name="run")
         ended = bench.call("run", bench.spec, "--out", run, env=environment)
         ledger.enter(Fault.CACHE_DAMAGED, bench.judge(run, survived=ended.code == 0), told=ended)
 
@@ -139,7 +139,7 @@ def test_command_with_nowhere_to_cache(bench, ledger):
     closed.mkdir(mode=0o555)
     environment = bench.environment | {"NUMBA_CACHE_DIR": str(closed), "HOME": "/nonexistent"}
     environment |= {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    run = bench.run_with_parts_of(60, name="run")
+    run = bench.run_with_parts_of(120, name="run")
     for path in [run, *run.rglob("*")]:
         path.chmod(0o777)
     ended = bench.call("run", bench.spec, "--out", run, env=environment, **NOBODY)
@@ -155,7 +155,7 @@ def test_commands_that_fill_an_empty_cache_together(bench, ledger):
     other_spec = write_spec(other_folder, bench.spec.read_text() + '[loss]\nkind = "last"\n')
     other_truth = fastlstm.simulate(other_spec)
     for _ in range(2):  # while it is filled, and after
-        run = bench.run_with_parts_of(60, name="run")
+        run = bench.run_with_parts_of(120, name="run")
         other = other_folder / "run"
         shutil.rmtree(other, ignore_errors=True)
         pair = [

@@ -33,7 +33,7 @@ def test_going_on_may_itself_fail_at_any_file_operation(bench, ledger, some, kin
     died = 100  # in the middle of a commit
     operations_of_recovery = 60  # and a little more
     for operation in some(range(operations_of_recovery), 1):
-        run = bench.run_with_parts_of(60, name="run")
+        run = bench.run_with_parts_of(120, name="run")
         assert bench.go_on(run, operation=died, kind="die").code == 137
         ended = bench.go_on(run, operation=operation, kind=kind)
         assert ended.code in EXPECTED[kind], ended

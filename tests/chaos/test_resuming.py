@@ -64,7 +64,7 @@ def test_runs_that_start_together(bench, ledger):
 def test_clocks_that_go_back(bench, ledger, some):
     random_times = random.Random(3)
     for operation in some(range(10, 200, 19), 1):
-        run = bench.run_with_parts_of(60, name="run")
+        run = bench.run_with_parts_of(120, name="run")
         assert bench.go_on(run, operation=operation, kind="die", clocks_go_back=True).code == 137
         for path in run.rglob("*"):
             os.utime(path, (random_times.uniform(0, 4e9), random_times.uniform(0, 4e9)))
@@ -92,7 +92,7 @@ OTHERS = [
 
 def test_other_spec_is_refused_and_the_difference_named(bench, ledger, some):
     for change in some(OTHERS, 2):
-        run = bench.run_with_parts_of(60, name="run")
+        run = bench.run_with_parts_of(120, name="run")
         assert bench.go_on(run, operation=100, kind="die").code == 137
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
         refused = bench.fork("run", bench.spec, "--out", run, "--set", change)
@@ -103,7 +103,7 @@ def test_other_spec_is_refused_and_the_difference_named(bench, ledger, some):
 
 
 def test_cosmetic_edit_is_no_other_spec(bench, ledger):
-    run = bench.run_with_parts_of(60, name="run")
+    run = bench.run_with_parts_of(120, name="run")
     assert bench.go_on(run, operation=100, kind="die").code == 137
     edited = bench.folder / "edited.toml"
     seed, rest = SPEC.split("\n", 1)
@@ -114,7 +114,7 @@ def test_cosmetic_edit_is_no_other_spec(bench, ledger):
 
 
 def test_other_version_of_fastlstm_goes_on_and_both_are_on_record(bench, ledger):
-    run = bench.run_with_parts_of(60, name="run")
+    run = bench.run_with_parts_of(120, name="run")
     assert bench.go_on(run, operation=100, kind="die", version="0.0.9").code == 137
     ledger.enter(Fault.OTHER_VERSION, bench.judge_after_going_on(run))
     versions = [session["provenance"]["versions"]["fastlstm"] for session in store.status(run).sessions]
@@ -123,7 +123,7 @@ def test_other_version_of_fastlstm_goes_on_and_both_are_on_record(bench, ledger)
 
 
 def test_other_version_of_the_random_streams_is_refused(bench, ledger):
-    run = bench.run_with_parts_of(60, name="run")
+    run = bench.run_with_parts_of(120, name="run")
     assert bench.go_on(run, operation=100, kind="die").code == 137
     refused = bench.go_on(run, stream_version=2)
     assert refused.code == REFUSED, refused

@@ -24,7 +24,7 @@ def fill(bench, ledger, fault, ballast_of, options, cases):
         try:
             with tiny_disk(bench.folder / "tiny", options) as disk:
                 run = disk / "run"
-                shutil.copytree(bench.run_with_parts_of(60, name="begun"), run)
+                shutil.copytree(bench.run_with_parts_of(120, name="begun"), run)
                 ballast = ballast_of(disk, case)
                 ended = bench.go_on(run)
                 assert ended.code in (0, DISK_ERROR), ended
@@ -67,7 +67,7 @@ def test_disk_without_inodes(bench, ledger, some):
 def test_limit_on_the_size_of_files(bench, ledger, some):
     failed = 0
     for size in some([0, 1, 100, KIB, *range(2 * KIB, 32 * KIB, 2 * KIB), 64 * KIB, 120 * KIB], 2):
-        run = bench.run_with_parts_of(60, name="run")
+        run = bench.run_with_parts_of(120, name="run")
         ended = bench.go_on(run, file_size=size)
         assert ended.code in (0, DISK_ERROR), ended
         failed += ended.code != 0
@@ -81,7 +81,7 @@ def test_limit_on_memory(bench, ledger, some):
     """Too little ends the run with a message, or by C++ with SIGABRT; what is committed stays."""
     failed = 0
     for mib in some([1, 2, 3, 4, 6, 8, 10, *range(11, 24), 32, 48, 64, 128], 2):
-        run = bench.run_with_parts_of(60, name="run")
+        run = bench.run_with_parts_of(120, name="run")
         ended = bench.go_on(run, memory=mib * KIB * KIB)
         assert ended.code in (0, 1, -6, DISK_ERROR), ended
         assert "Traceback" not in ended.stderr, ended
@@ -100,8 +100,8 @@ def change_modes(folder: Path, *, writable: bool) -> None:
 
 def test_directory_that_may_not_be_written(bench, ledger, some):
     """It can be read and verified; going on is refused until it may be written again."""
-    for died_at in some([0, 40, 200], 1):
-        run = bench.run_with_parts_of(60, name="run")
+    for died_at in some([0, 40, 180], 1):
+        run = bench.run_with_parts_of(120, name="run")
         if died_at:
             assert bench.go_on(run, operation=died_at, kind="die").code == 137
         change_modes(run, writable=False)

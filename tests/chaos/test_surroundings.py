@@ -23,7 +23,7 @@ PATHS = ["with  spaces ", "Tür und Tor ∂h", "日本語", QUOTES, "-dash", "li
 @pytest.mark.chaos(only_all=True)
 def test_head_takes_one_line_and_the_run_is_whole(bench, ledger):
     for lines in (0, 1, 2, 5):
-        run = bench.run_with_parts_of(60, name="run")
+        run = bench.run_with_parts_of(120, name="run")
         pipe = f'"$0" run "$1" --out "$2" | head -{lines}; exit "${{PIPESTATUS[0]}}"'
         command = ["bash", "-c", pipe, FASTLSTM, bench.spec, run]
         ended = subprocess.run(command, capture_output=True, text=True, env=bench.environment, timeout=120)
@@ -39,7 +39,7 @@ def test_locale_that_is_not_utf8(bench, ledger):
         folder = bench.folder / "Tür ∂h"
         folder.mkdir(exist_ok=True)
         spec = write_spec(folder, f'title = "∂h und Tür"\n{SPEC}')
-        run = bench.run_with_parts_of(60, name="Tür ∂h/run")
+        run = bench.run_with_parts_of(120, name="Tür ∂h/run")
         environment = bench.environment | LOCALES[locale]
         ended = bench.call("run", spec, "--out", run, env=environment, encoding="latin-1")
         assert "Traceback" not in ended.stderr, ended.stderr
@@ -54,7 +54,7 @@ def test_path_that_needs_care(bench, ledger, some):
         folder.mkdir()
         spec = write_spec(folder)
         run = folder / "run"
-        begin(run, spec, part_draws=60)
+        begin(run, spec, part_draws=120)
         assert bench.fork("run", spec, "--out", run, operation=100, kind="die").code == 137
         wrong = bench.wrong_numbers(run)
         ended = bench.fork("run", spec, "--out", run)
