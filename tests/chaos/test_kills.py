@@ -9,7 +9,7 @@ from ledger import Fault
 pytestmark = pytest.mark.chaos
 
 KILLS, KILLS_OF_ONE_RUN = 30, 5
-FORKED = 60
+FORKED = 40
 
 
 def wait_for_first_commit(process, journal):
