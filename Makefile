@@ -14,7 +14,7 @@ DEV_READY := .venv/.dev-ready
 ORACLE_READY := .venv/.oracle-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims verify test identity lint
+.PHONY: help sim sims verify test chaos identity lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -32,6 +32,9 @@ verify: $(RUN_READY) ## read all of results/SIM again and compare it with its jo
 
 test: lint $(ORACLE_READY) ## lint, types, then all tests
 	@$(BIN)/python -m pytest
+
+chaos: $(DEV_READY) ## make everything fail that can, and count what is lost (minutes)
+	@$(BIN)/python -m pytest -m chaos --all-faults --fault-page docs/reliability.md
 
 identity: $(RUN_READY) ## prove that threads, parts, order, interruptions and processors change no bit
 	@$(BIN)/python benchmarks/bit_identity.py

@@ -1,5 +1,6 @@
 """The command line: a thin skin on the public functions. Results go to stdout, progress and errors to stderr."""
 
+import io
 import json
 import os
 import shlex
@@ -60,6 +61,12 @@ def _errors() -> Iterator[None]:
         _fail(FAILED, f"Not enough memory: {error}. What is committed stays.")
     except (store.StoreError, Incomplete, ValueError) as error:
         _fail(FAILED, str(error))
+    except MemoryError as error:
+        _fail(FAILED, f"There is not enough memory ({str(error) or 'malloc failed'}). What is committed stays.")
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        _fail(FAILED, "There is not enough memory for another thread. What is committed stays.")
 
 
 @contextmanager
@@ -110,6 +117,9 @@ def _version(wanted: bool) -> None:
 
 def entry() -> None:
     """The command `fastlstm`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path or a title that the locale cannot say is no error
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             app()

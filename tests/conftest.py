@@ -6,6 +6,13 @@ from collections.abc import Generator
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make chaos` asks for."""
+    group = parser.getgroup("faults")
+    group.addoption("--all-faults", action="store_true", help="try all faults of tests/chaos, not a few of each")
+    group.addoption("--fault-page", metavar="PAGE", help="write the counted faults into this page")
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
     """Say it when the tests had to do without the oracle: outermost, so below all other summaries."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numba
 
+from fastlstm.kernel.cache import cache_of
+
 # Nothing but kernels is called from Python; making that possible for the rest took a third of the compile time.
 OPTIONS = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -20,7 +22,15 @@ inline = numba.njit(**OPTIONS)
 
 def kernel(signature):
     """Compile a function, now, for one signature: arrays of any layout convert to it, none recompiles."""
-    return numba.njit(signature, error_model="numpy", nogil=True, cache=True)
+
+    def compiled(function):
+        dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+        dispatcher._cache = cache_of(function)  # instead of the one that cache=True brings
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+        return dispatcher
+
+    return compiled
 
 
 def source_digest() -> str:

@@ -170,4 +170,5 @@ class Journal:
             "parts": len(entries),
             "draws": sum(entry.draws for entry in entries),
             "rows": sum(entry.kept for entry in entries),
+            "tables": len(self.tables),
         }

@@ -52,6 +52,7 @@ def status(path: str | os.PathLike[str], *, disk: Disk = DISK) -> Status:
     with disk_errors():
         record = _record_of(disk, path)
         journal = read_journal(disk, path)
+    totals = journal.totals()
     by_point: Counter[int] = Counter()
     for entry in journal.parts.values():
         by_point[entry.part.point] += entry.draws
@@ -63,7 +64,9 @@ def status(path: str | os.PathLike[str], *, disk: Disk = DISK) -> Status:
         started=record["created"],
         finished=record["finished"],
         sessions=record["sessions"],
-        **journal.totals(),
+        parts=totals["parts"],
+        draws=totals["draws"],
+        rows=totals["rows"],
         bytes=sum(each.size for each in [*stored, *journal.tables.values()]),
         draws_by_point=dict(sorted(by_point.items())),
         tables=tuple(sorted(journal.tables)),

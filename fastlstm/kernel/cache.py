@@ -1,0 +1,79 @@
+"""Compiled kernels on disk, none of which is ever taken for another or run when damaged.
+
+Numba's own cache (0.66, numba/core/caching.py) has no checksums: a damaged index or file is a traceback, or
+machine code with another bit. Its index is read, changed and written back without a lock, and numbers the files:
+of two processes that begin with an empty cache, both write number 1, and the one kernel is then found under the
+key of the other. And a cache that cannot be written ends the program. So a file here begins with its digest and
+holds its own key, and whatever fails to load or to save is compiled again.
+"""
+
+import contextlib
+import hashlib
+import pickle
+
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+
+_DIGEST = hashlib.sha256().digest_size
+
+
+def cache_of(function):
+    """The cache of a function; one that keeps nothing where no folder can be written."""
+    try:
+        return _KernelCache(function)
+    except (RuntimeError, OSError):  # Numba: "no locator available"
+        return NullCache()
+
+
+class _KernelCache(FunctionCache):
+    """Numba's, over checked files; what cannot be saved is compiled again next time."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        plain = self._cache_file
+        self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base, plain._source_stamp)
+
+    def save_overload(self, sig, data):
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
+
+
+class _CheckedFiles(IndexDataCacheFile):
+    """An index and its files, each with a digest first."""
+
+    def save(self, key, data):
+        super().save(key, (key, data))
+
+    def load(self, key):
+        found = super().load(key)
+        if found is None:
+            return None
+        stored_key, data = found
+        return data if stored_key == key else None
+
+    def _load_index(self):
+        version, stamp, overloads = self._read(self._index_path) or (None, None, {})
+        return overloads if (version, stamp) == (self._version, self._source_stamp) else {}
+
+    def _save_index(self, overloads):
+        self._write(self._index_path, (self._version, self._source_stamp, overloads))
+
+    def _load_data(self, name):
+        return self._read(self._data_path(name))
+
+    def _save_data(self, name, data):
+        self._write(self._data_path(name), data)
+
+    def _read(self, path):
+        """What `_write` was given; None if it is not there, bit for bit."""
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+        except OSError:
+            return None
+        digest, dumped = content[:_DIGEST], content[_DIGEST:]
+        return pickle.loads(dumped) if hashlib.sha256(dumped).digest() == digest else None
+
+    def _write(self, path, content):
+        dumped = self._dump(content)
+        with self._open_for_write(path) as file:
+            file.write(hashlib.sha256(dumped).digest() + dumped)
