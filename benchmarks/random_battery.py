@@ -20,13 +20,13 @@ from collections.abc import Iterator
 
 import numba
 import numpy as np
-from numba import float32, uint64
+from numba import uint64
 
 from fastlstm.kernel import random
 from fastlstm.kernel.memory import store, uncounted
 from fastlstm.kernel.simd import LANES, lane_numbers
 
-DRAWS = LANES[float32]  # side by side in a register
+DRAWS = LANES  # side by side in a register
 BLOCK_WORDS = 2**20  # 4 MiB: a block holds as many draws as fit, and at least one register of them
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastlstm import measures
 from fastlstm.kernel import draws as plain
 from fastlstm.kernel import widened
-from fastlstm.kernel.draws import allocate_columns, lanes, setting
+from fastlstm.kernel.draws import allocate_columns, setting
 from fastlstm.kernel.random import (
     CHOICE,
     CONSTANT,
@@ -26,6 +26,7 @@ from fastlstm.kernel.random import (
     distributions,
     stream_word,
 )
+from fastlstm.kernel.simd import LANES
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
 from fastlstm.spec.distributions import (
@@ -134,7 +135,7 @@ class Simulation:
         return found
 
     def _run(self, made_for: ModuleType, draws: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
-        padded = np.concatenate([draws, np.zeros(-len(draws) % lanes(self.dtype), np.uint64)])
+        padded = np.concatenate([draws, np.zeros(-len(draws) % LANES, np.uint64)])
         filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
         fill = made_for.build_simulation(*self._options, self.groups)
         fill(
@@ -179,5 +180,4 @@ class Simulation:
 
 def slice_size(spec: Spec, steps: int) -> int:
     """How many draws to hand to a thread at once: a block, or fewer where they are long."""
-    width = lanes(spec.dtype)
-    return max(width, min(BLOCK, _STEPS_AT_ONCE // steps // width * width))
+    return max(LANES, min(BLOCK, _STEPS_AT_ONCE // steps // LANES * LANES))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastlstm.kernel import arrays, draws, widened
-from fastlstm.kernel.draws import lanes
+from fastlstm.kernel.simd import LANES
 from fastlstm.names import PARAMETERS
 from fastlstm.threads import available_threads, in_order
 
@@ -58,8 +58,7 @@ class Inputs:
     def slices(self) -> tuple[list[slice], int]:
         """Whole registers of draws for the threads, and how many threads are worth starting."""
         draws, steps = self.x.shape
-        width = lanes(self.dtype)
-        size = max(1, _STEPS_A_TASK // (steps * width)) * width
+        size = max(1, _STEPS_A_TASK // (steps * LANES)) * LANES
         tasks = [slice(start, min(start + size, draws)) for start in range(0, draws, size)]
         return tasks, max(1, min(available_threads(), len(tasks)))
 

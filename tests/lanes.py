@@ -21,8 +21,7 @@ compiled = numba.njit(error_model="numpy")
 
 def apply(function: Callable[..., Any], values: Array) -> list[Array]:
     """All results of function(register), as arrays like `values`, which is float32 or float64."""
-    lanes = LANES[numba.from_dtype(values.dtype)]
-    registers = np.ones((-(-values.size // lanes), lanes), values.dtype)
+    registers = np.ones((-(-values.size // LANES), LANES), values.dtype)
     registers.reshape(-1)[: values.size] = values.reshape(-1)
     results = np.empty((MOST_RESULTS, *registers.shape), values.dtype)
     count = _kernel(function)(registers, results)

@@ -59,13 +59,12 @@ def fill(
     purpose=random.INPUT, table=NOTHING, series=(0.0,), seed=2026, stream=0, first=0, given=None,
 ):  # fmt: skip
     """What `what` puts into rows, as an array (draws, steps); `given`, such an array, is there before."""
-    lanes = LANES[{"float32": random.float32, "float64": random.float64}[dtype]]
-    groups = -(-draws // lanes)
-    out = np.full((groups, steps, lanes), np.nan, dtype)
+    groups = -(-draws // LANES)
+    out = np.full((groups, steps, LANES), np.nan, dtype)
     if given is not None:
-        padded = np.resize(given, (groups * lanes, steps))
-        out[:] = padded.reshape(groups, lanes, steps).transpose(0, 2, 1)
-    _driver(lanes)(
+        padded = np.resize(given, (groups * LANES, steps))
+        out[:] = padded.reshape(groups, LANES, steps).transpose(0, 2, 1)
+    _driver(LANES)(
         what, purpose, out, np.uint64(seed), np.uint32(stream), np.uint64(first),
         (*map(float, numbers), 0.0, 0.0, 0.0)[:3], table, np.array(series, np.float64),
     )  # fmt: skip

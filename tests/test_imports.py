@@ -48,8 +48,8 @@ ROOMS = {
 }
 # Within the kernel, each module may import those before it.
 KERNEL = (
-    "cache", "jit", "simd", "memory", "elementary", "scale", "random", "inputs", "lstm", "forward_pass",
-    "backward_pass", "columns", "draws", "arrays", "wide", "widened",
+    "cache", "jit", "simd", "memory", "transpose", "elementary", "scale", "random", "inputs", "lstm",
+    "forward_pass", "backward_pass", "columns", "draws", "arrays", "wide", "widened",
 )  # fmt: skip
 
 TABLES = {"pandas", "pyarrow", "polars", "duckdb"}

@@ -10,15 +10,17 @@ import numpy as np
 from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
-from fastlstm.kernel.backward_pass import CEC, FULL, LOCAL, may_outgrow
-from fastlstm.kernel.columns import lost_sums, scale_rows, store_gradients
-from fastlstm.kernel.draws import CHUNK, LOSSES, NUMBERS, allocate_scratch, lanes, load_parameters, run_draws
+from fastlstm.kernel.backward_pass import CEC, FULL, LOCAL
+from fastlstm.kernel.columns import scale_rows, store_gradients
+from fastlstm.kernel.draws import CHUNK, LOSSES, NUMBERS, allocate_scratch, is_uncertain, load_parameters, run_draws
 from fastlstm.kernel.forward_pass import one_if
 from fastlstm.kernel.jit import inline, kernel, source_digest
 from fastlstm.kernel.lstm import State, output, step
 from fastlstm.kernel.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.random import C_0, H_0
 from fastlstm.kernel.scale import times_power_of_two
+from fastlstm.kernel.simd import LANES
+from fastlstm.kernel.transpose import read_draws, write_draws
 
 MODES = {"full": FULL, "cec": CEC, "local": LOCAL}
 
@@ -30,29 +32,11 @@ def _array_types(dtype):
 
 
 @inline
-def gather(rows, array, start, width):
-    """Row k of `rows` becomes array[start : start + width, k]."""
-    last = len(array) - 1
-    for lane in range(width):
-        draw = min(start + lane, last)
-        for k in range(array.shape[1]):
-            rows[k, lane] = array[draw, k]
-
-
-@inline
-def scatter(rows, array, start, width):
-    """The inverse of `gather`."""
-    for lane in range(min(width, len(array) - start)):
-        for k in range(array.shape[1]):
-            array[start + lane, k] = rows[k, lane]
-
-
-@inline
-def gather_draws(scratch, params, state, x, start, width):
-    """The parameters, (h_0, C_0) and inputs of the draws start .. start + width - 1."""
-    gather(scratch.values, params, start, width)
-    gather(scratch.values[H_0:], state, start, width)
-    gather(scratch.x, x, start, width)
+def read_units(scratch, params, state, x, start):
+    """The parameters, (h_0, C_0) and inputs of a register of draws."""
+    read_draws(scratch.values, params, start)
+    read_draws(scratch.values[H_0:], state, start)
+    read_draws(scratch.x, x, start)
 
 
 @cache
@@ -62,7 +46,6 @@ def build_gradients(dtype, mode, loss="given"):
     `target` holds dy for the loss "given", targets for mse and bce, and is not read for sum and last; the first
     `silent` steps carry no loss.
     """
-    WIDTH = lanes(dtype)
     CHUNK_STEPS = CHUNK[dtype]
     MODE = MODES[mode]
     LOSS = LOSSES[loss]
@@ -78,17 +61,14 @@ def build_gradients(dtype, mode, loss="given"):
         out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
         out_strained = uncounted(out_strained)
         steps = x.shape[1]
-        for start in range(0, len(x), WIDTH):
-            gather_draws(scratch, params, state, x, start, WIDTH)
-            gather(scratch.target, target, start, WIDTH)
+        for start in range(0, len(x), LANES):
+            read_units(scratch, params, state, x, start)
+            read_draws(scratch.target, target, start)
             p, ahead, back = run_draws(
                 scratch, steps, LOSS, silent, 0.5, CHUNK_STEPS, MODE, False, scratch.x, start
             )
             store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
-            strained = back.full.strained | may_outgrow(p, ahead.extent.C)
-            strained = strained | lost_sums(
-                scratch.full, load(scratch.values, (H_0,)), load(scratch.values, (C_0,)), steps, ahead.extent
-            )
+            strained = is_uncertain(scratch, steps, p, ahead, back)
             carry, scale = back.full.carry, back.full.scale
             if MODE == CEC:
                 carry, scale = back.cec.carry, scale & 0
@@ -100,10 +80,10 @@ def build_gradients(dtype, mode, loss="given"):
             store(scratch.values, (H_0,), times_power_of_two(carry.dh, scale))
             store(scratch.values, (C_0,), times_power_of_two(carry.dC, scale))
             store(scratch.gap.sizes, (0,), one_if(strained, p.W_y))
-            scatter(scratch.full.sizes, out_params, start, WIDTH)
-            scatter(scratch.values[H_0:], out_state, start, WIDTH)
-            scatter(scratch.gap.sizes, out_strained, start, WIDTH)
-            scatter(scratch.dx, out_x, start, WIDTH)
+            write_draws(out_params, start, scratch.full.sizes)
+            write_draws(out_state, start, scratch.values[H_0:])
+            write_draws(out_strained, start, scratch.gap.sizes)
+            write_draws(out_x, start, scratch.dx)
 
     return gradients
 
@@ -111,7 +91,6 @@ def build_gradients(dtype, mode, loss="given"):
 @cache
 def build_trace(dtype):
     """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T)."""
-    WIDTH = lanes(dtype)
     SOURCE = source_digest() + NUMBERS
     given, _ = _array_types(dtype)
     memory = typeof(allocate_scratch(dtype, 1))
@@ -122,10 +101,10 @@ def build_trace(dtype):
         align_stack()
         assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
-        for start in range(0, len(x), WIDTH):
-            gather_draws(scratch, params, state, x, start, WIDTH)
+        for start in range(0, len(x), LANES):
+            read_units(scratch, params, state, x, start)
             p = load_parameters(scratch.values)
-            now = State(C=load(scratch.values, (15,)), h=load(scratch.values, (14,)))
+            now = State(C=load(scratch.values, (C_0,)), h=load(scratch.values, (H_0,)))
             for t in range(x.shape[1]):
                 s = step(p, now, load(scratch.x, (t,)))
                 now = State(s.C, s.h)
@@ -138,7 +117,7 @@ def build_trace(dtype):
                 store(scratch.values, (5,), s.h)
                 store(scratch.values, (6,), y.value)
                 for k in range(7):
-                    for lane in range(min(WIDTH, len(x) - start)):
+                    for lane in range(min(LANES, len(x) - start)):
                         out[k, start + lane, t] = scratch.values[k, lane]
 
     return trace

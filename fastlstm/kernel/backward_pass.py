@@ -29,7 +29,7 @@ from fastlstm.kernel.scale import (
     power_of_two,
     times_power_of_two,
 )
-from fastlstm.kernel.simd import absolute, as_integer, fill, maximum, of_dtype, select
+from fastlstm.kernel.simd import absolute, as_integer, fill, fma, maximum, of_dtype, select
 
 FULL, CEC, LOCAL, NO_INPUTS = range(4)  # the mode whose dL/dx is kept, if any
 
@@ -100,18 +100,18 @@ def may_outgrow(p, C):
 def merge_total(total, chunk, shrink, weight):
     """total * shrink + chunk * weight."""
     return GateGradients(
-        W_hf=total.W_hf * shrink + chunk.W_hf * weight,
-        W_xf=total.W_xf * shrink + chunk.W_xf * weight,
-        b_f=total.b_f * shrink + chunk.b_f * weight,
-        W_hi=total.W_hi * shrink + chunk.W_hi * weight,
-        W_xi=total.W_xi * shrink + chunk.W_xi * weight,
-        b_i=total.b_i * shrink + chunk.b_i * weight,
-        W_ho=total.W_ho * shrink + chunk.W_ho * weight,
-        W_xo=total.W_xo * shrink + chunk.W_xo * weight,
-        b_o=total.b_o * shrink + chunk.b_o * weight,
-        W_hc=total.W_hc * shrink + chunk.W_hc * weight,
-        W_xc=total.W_xc * shrink + chunk.W_xc * weight,
-        b_c=total.b_c * shrink + chunk.b_c * weight,
+        W_hf=fma(total.W_hf, shrink, chunk.W_hf * weight),
+        W_xf=fma(total.W_xf, shrink, chunk.W_xf * weight),
+        b_f=fma(total.b_f, shrink, chunk.b_f * weight),
+        W_hi=fma(total.W_hi, shrink, chunk.W_hi * weight),
+        W_xi=fma(total.W_xi, shrink, chunk.W_xi * weight),
+        b_i=fma(total.b_i, shrink, chunk.b_i * weight),
+        W_ho=fma(total.W_ho, shrink, chunk.W_ho * weight),
+        W_xo=fma(total.W_xo, shrink, chunk.W_xo * weight),
+        b_o=fma(total.b_o, shrink, chunk.b_o * weight),
+        W_hc=fma(total.W_hc, shrink, chunk.W_hc * weight),
+        W_xc=fma(total.W_xc, shrink, chunk.W_xc * weight),
+        b_c=fma(total.b_c, shrink, chunk.b_c * weight),
     )
 
 

@@ -11,7 +11,7 @@ from collections import namedtuple
 from functools import cache
 
 import numpy as np
-from numba import float32, float64, int64, typeof, uint32, uint64, void
+from numba import int64, typeof, uint32, uint64, void
 
 from fastlstm import measures
 from fastlstm.kernel.backward_pass import NO_INPUTS, backward, may_outgrow, start_backward
@@ -66,15 +66,10 @@ Columns = namedtuple("Columns", ("values", "strained", *measures.GROUPS))
 
 NUMBERS = "plain"  # what the passes compute with; see widened.py for the other kind
 
-SEGMENT = 16384  # steps; bounds the record of a register to 16 MiB
+SEGMENT = 8192  # steps; bounds the record of a register to 16 MiB
 
 # Steps of the backward pass between two scalings: few enough that ordinary weights stay in range.
 CHUNK = {"float32": 4, "float64": 16}
-
-
-def lanes(dtype: str) -> int:
-    """How many draws of this type share a register."""
-    return LANES[float32 if np.dtype(dtype) == np.float32 else float64]
 
 
 def _aligned(shape, dtype):
@@ -92,19 +87,18 @@ def _pair(shape, dtype):
 
 def allocate_scratch(dtype, steps, *, inputs=False):
     """Working memory for one thread: values (16), x, target and dx (steps), record and segment states."""
-    width = lanes(dtype)
     memory = _pair if NUMBERS == "wide" else _aligned
     segments = -(-steps // SEGMENT)
     return Scratch(
-        values=_aligned((VALUES, width), dtype),
-        x=_aligned((steps, width), dtype),
-        target=_aligned((steps, width), dtype),
-        dx=_aligned((steps if inputs else 0, width), dtype),
-        record=memory((min(steps, SEGMENT), RECORD_ROWS, width), dtype),
-        states=memory((segments, 2, width), dtype),
-        full=_pair((ALL, width), dtype),
-        truncated=_pair((ALL, width), dtype),
-        gap=_pair((ALL, width), dtype),
+        values=_aligned((VALUES, LANES), dtype),
+        x=_aligned((steps, LANES), dtype),
+        target=_aligned((steps, LANES), dtype),
+        dx=_aligned((steps if inputs else 0, LANES), dtype),
+        record=memory((min(steps, SEGMENT), RECORD_ROWS, LANES), dtype),
+        states=memory((segments, 2, LANES), dtype),
+        full=_pair((ALL, LANES), dtype),
+        truncated=_pair((ALL, LANES), dtype),
+        gap=_pair((ALL, LANES), dtype),
     )
 
 
@@ -152,6 +146,13 @@ def run_draws(scratch, steps, loss, first_loss, saturation, chunk, mode, keep_la
     return p, ahead, back
 
 
+@inline
+def is_uncertain(scratch, steps, p, ahead, back):
+    """Where plain numbers may have lost something on the way; the full gradients are in their rows."""
+    h, C = load(scratch.values, (H_0,)), load(scratch.values, (C_0,))
+    lost = lost_sums(scratch.full, h, C, steps, ahead.extent)
+    return back.full.strained | may_outgrow(p, ahead.extent.C) | lost
+
 
 # --- simulation ----------------------------------------------------------------------------------
 
@@ -197,7 +198,6 @@ def build_simulation(dtype, stored, process, loss, target, groups):
     dtype, stored: the type computed in and the type of the columns; process: normal, uniform, constant, sine,
     ar1, walk or file; loss: sum, last, mse or bce; target: none, law or delay; groups: measure groups.
     """
-    WIDTH = lanes(dtype)
     CHUNK_STEPS = CHUNK[dtype]
     PROCESS = process
     LOSS = LOSSES[loss]
@@ -213,8 +213,8 @@ def build_simulation(dtype, stored, process, loss, target, groups):
         law, setting, scratch, columns = uncounted((law, setting, scratch, columns))
         numbers = uncounted(numbers)
         a, b, c = setting.numbers
-        for start in range(0, len(numbers), WIDTH):
-            draws = Draws(seed, stream, load_lanes(numbers, (start,), WIDTH))
+        for start in range(0, len(numbers), LANES):
+            draws = Draws(seed, stream, load_lanes(numbers, (start,), LANES))
             draw_values(scratch.values, law, draws)
             if PROCESS == "normal":
                 fill_normal(scratch.x, steps, a, b, draws)
@@ -244,10 +244,7 @@ def build_simulation(dtype, stored, process, loss, target, groups):
             store_column(columns.gates, start, gate_columns(ahead.shares, ahead.means, steps))
             store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
             store_column(columns.norms, start, norm_columns(scratch.full, back.full, ahead.readout))
-            strained = back.full.strained | may_outgrow(p, ahead.extent.C)
-            strained = strained | lost_sums(
-                scratch.full, load(scratch.values, (H_0,)), load(scratch.values, (C_0,)), steps, ahead.extent
-            )
+            strained = is_uncertain(scratch, steps, p, ahead, back)
             if GRADS:
                 for row in range(ALL):
                     size, k = load(scratch.full.sizes, (row,)), load(scratch.full.exponents, (row,))

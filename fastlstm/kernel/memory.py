@@ -63,7 +63,7 @@ def _address(context, builder, array, array_value, index, index_value):
 
 
 def _register_of(array):
-    return Vec(array.dtype, LANES[array.dtype])
+    return Vec(array.dtype, LANES)
 
 
 @intrinsic
