@@ -49,16 +49,12 @@ def _errors() -> Iterator[None]:
     """The exit code of each kind of error, and its message without a traceback."""
     try:
         yield
-    except spec.SpecError as error:
-        _fail(BAD_SPEC, str(error))
-    except NoSuchDraw as error:
+    except (spec.SpecError, NoSuchDraw) as error:
         _fail(BAD_SPEC, str(error))
     except (store.DirectoryLocked, store.OtherSpec, OtherKernel) as error:
         _fail(NOT_OURS, str(error))
     except store.DiskError as error:
         _fail(DISK, str(error))
-    except MemoryError as error:
-        _fail(FAILED, f"Not enough memory: {error}. What is committed stays.")
     except (store.StoreError, Incomplete, ValueError) as error:
         _fail(FAILED, str(error))
     except MemoryError as error:
