@@ -255,7 +255,7 @@ def test_points_that_fail_are_told_and_the_same_command_computes_them(folder, ru
         assert "same command" in done.stderr
         at_once = call_here(*command[:-1], folder=folder)
         assert at_once.returncode == 1
-        assert "Not enough memory: Unable to allocate 9 TiB" in at_once.stderr
+        assert "There is not enough memory (Unable to allocate 9 TiB)" in at_once.stderr
     succeed(*command, folder=folder, ask=call_here)
     assert content_hash(folder / "failing") == content_hash(run.path)
 
