@@ -15,7 +15,7 @@ pytestmark = pytest.mark.chaos
 ROWS = "draws/point=0001/part-00000001.parquet"
 COUNTS = "counts/point=0001/part-00000001.parquet"
 RECORDS = ("_journal.jsonl", "_run.json", "_spec.toml")
-FLIPS = 20  # of each kind of file
+FLIPS = 15  # of each kind of file
 
 
 def footer_size(run):
