@@ -49,14 +49,12 @@ def _errors() -> Iterator[None]:
         _fail(NOT_OURS, str(error))
     except store.DiskError as error:
         _fail(DISK, str(error))
-    except MemoryError as error:
-        _fail(FAILED, f"Not enough memory: {error}. What is committed stays.")
     except (store.StoreError, ValueError) as error:
         _fail(FAILED, str(error))
-    except RuntimeError as error:
-        if "can't start new thread" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):
             raise
-        _fail(FAILED, "Not enough memory for another thread. What is committed stays.")
+        _fail(FAILED, f"Not enough memory: {error}. What is committed stays.")
 
 
 @contextmanager
