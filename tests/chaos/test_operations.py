@@ -16,7 +16,7 @@ def test_any_file_operation_may_fail(bench, ledger, some, kind):
     assert whole.code == 0
     assert whole.operations > 100
     failed = 0
-    for operation in some(range(whole.operations), 2):
+    for operation in some(range(whole.operations), 1):
         run = bench.run_with_parts_of(240, name="run")
         ended = bench.go_on(run, operation=operation, kind=kind)
         assert ended.code in EXPECTED[kind], ended

@@ -91,7 +91,7 @@ OTHERS = [
 
 
 def test_other_spec_is_refused_and_the_difference_named(bench, ledger, some):
-    for change in some(OTHERS, 2):
+    for change in some(OTHERS, 1):
         run = bench.run_with_parts_of(120, name="run")
         assert bench.go_on(run, operation=100, kind="die").code == 137
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}

@@ -49,7 +49,7 @@ def test_locale_that_is_not_utf8(bench, ledger):
 
 
 def test_path_that_needs_care(bench, ledger, some):
-    for name in some(PATHS, 2):
+    for name in some(PATHS, 1):
         folder = bench.folder / name
         folder.mkdir()
         spec = write_spec(folder)
