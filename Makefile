@@ -34,7 +34,7 @@ test: lint $(ORACLE_READY) ## lint, types, then all tests
 	@$(BIN)/python -m pytest
 
 chaos: $(DEV_READY) ## make everything fail that can, and count what is lost (minutes)
-	@$(BIN)/python -m pytest -m chaos --all-faults --fault-page docs/reliability.md
+	@$(BIN)/python -m pytest tests/chaos -m chaos --all-faults --fault-page docs/reliability.md
 
 identity: $(RUN_READY) ## prove that threads, parts, order, interruptions and processors change no bit
 	@$(BIN)/python benchmarks/bit_identity.py

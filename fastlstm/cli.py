@@ -57,12 +57,10 @@ def _errors() -> Iterator[None]:
         _fail(DISK, str(error))
     except (store.StoreError, Incomplete, ValueError) as error:
         _fail(FAILED, str(error))
-    except MemoryError as error:
-        _fail(FAILED, f"There is not enough memory ({str(error) or 'malloc failed'}). What is committed stays.")
-    except RuntimeError as error:
-        if "can't start new thread" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):
             raise
-        _fail(FAILED, "There is not enough memory for another thread. What is committed stays.")
+        _fail(FAILED, f"Not enough memory: {error}. What is committed stays.")
 
 
 @contextmanager
@@ -166,9 +164,10 @@ def run_command(
     with _errors():
         ready = spec.load(source, overrides or ())
         if dry_run:
-            plan = estimate(ready, out, threads=threads or available_threads())
+            plan = estimate(ready, out, threads=threads or available_threads(), shard=share)
             print(json.dumps(plan.as_dict()) if as_json else plan)
             return
+        before = _finished(out)
         with _signals() as stopper:
             try:
                 with show_progress() as progress:
@@ -185,22 +184,29 @@ def run_command(
                 )
             except PointsFailed as failed:
                 _fail(FAILED, f"{failed}. To compute what failed, give the same command again.")
-        if share is None:
-            _show_run(done, progress, as_json=as_json)
-        else:
+        if share is not None:
             _show_shard(done, share, progress, as_json=as_json)
+            return
+        if before is not None:
+            print(f"Nothing to do: all draws were there, the run was finished {before}.", file=sys.stderr)
+        elif not progress.worked:
+            print("All draws were there; the tables were made.", file=sys.stderr)
+        _show_tables(done, as_json=as_json)
 
 
-def _show_run(run: Run, progress: Log, *, as_json: bool) -> None:
-    """A finished run, or one whose tables were just merged."""
+def _finished(folder: Path) -> str | None:
+    """When the run in a folder was finished; None if it was not, or if there is none."""
+    try:
+        return store.status(folder).finished
+    except store.StoreError:
+        return None
+
+
+def _show_tables(run: Run, *, as_json: bool) -> None:
     found = run.status()
-    if not progress.worked:
-        print(f"Nothing to do: all draws were there, the run was finished {found.finished}.", file=sys.stderr)
-    _show_tables(run, found, as_json=as_json)
-
-
-def _show_tables(run: Run, found: store.Status, *, as_json: bool) -> None:
     total = _total(found)
+    if mixture := _mixture(found):
+        print(mixture, file=sys.stderr)
     if as_json:
         facts = {"path": str(run.path), "draws": found.draws, "of": total}
         print(json.dumps(facts | {"regimes": tables.as_records(run.overall())}))
@@ -239,11 +245,11 @@ def merge(
 ) -> None:
     """Make the tables of a run from the draws that are there, as after shards."""
     with _errors():
-        before = store.status(folder)
+        before = _finished(folder)
         done = merge_run(folder, incomplete=incomplete)
-        if before.finished:
-            print(f"Nothing to do: the run was finished {before.finished}.", file=sys.stderr)
-        _show_tables(done, done.status(), as_json=as_json)
+        if before is not None:
+            print(f"Nothing to do: the run was finished {before}.", file=sys.stderr)
+        _show_tables(done, as_json=as_json)
 
 
 def _differences(ready: spec.Spec, folder: Path) -> str:

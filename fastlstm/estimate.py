@@ -7,7 +7,7 @@ from typing import Any
 
 from fastlstm.frames import row_schema
 from fastlstm.kernel.random import STREAM_VERSION
-from fastlstm.parts import kept_draws
+from fastlstm.parts import Shard, kept_draws, part_size, parts_of_shard
 from fastlstm.simulation import Simulation, slice_size
 from fastlstm.spec import Spec
 from fastlstm.store.parquet import encode
@@ -39,8 +39,10 @@ class Estimate:
         )
 
 
-def estimate(spec: Spec, out: str | os.PathLike[str], *, threads: int) -> Estimate:
-    """Compute a small sample of a run, write nothing, and extrapolate."""
+def estimate(
+    spec: Spec, out: str | os.PathLike[str], *, threads: int, shard: Shard | None = None
+) -> Estimate:
+    """Compute a small sample of a run or a shard, write nothing, and extrapolate."""
     points = spec.points()
     if spec.store.rows == "all":
         rows = spec.draws
@@ -62,13 +64,16 @@ def estimate(spec: Spec, out: str | os.PathLike[str], *, threads: int) -> Estima
         if table is not None and len(kept_draws(spec, 0, draws)):
             row_bytes += len(encode(table)) / len(table)
     steps_a_draw = sum(point.steps for point in points) / len(points)
-    draws = spec.draws * len(points)
+    total = draws = spec.draws * len(points)
+    if shard is not None:
+        draws = sum(part.draws for part in parts_of_shard(spec, part_size(spec, shard.total), shard))
+    rows = round(rows * len(points) * draws / total)
     return Estimate(
         path=os.fspath(out),
         points=len(points),
         draws=draws,
-        rows=rows * len(points),
+        rows=rows,
         columns=len(row_schema(spec, STREAM_VERSION)),
-        bytes=round(row_bytes / len(ends) * rows * len(points)),
+        bytes=round(row_bytes / len(ends) * rows),
         seconds=seconds / sampled_steps * steps_a_draw * draws / threads,
     )

@@ -5,6 +5,7 @@ goes on meanwhile. Nothing that is added up is a floating point number, so neith
 nor the number of threads has any influence on the results.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -172,48 +173,60 @@ def _computed(
             yield simulation.point, piece, columns
 
 
-class _Committer:
-    """Commits parts, one behind the other in a thread of its own; sums up the points that this session makes whole."""
+_WAITING_PARTS = 8  # while the disk is slow
+_WAITING_ROWS = 262_144
 
-    def __init__(self, spec: Spec, directory: RunDirectory, failures: Failures) -> None:
+
+class _Committer:
+    """Commits parts, one behind the other in a thread of its own; sums up the points that this session makes whole.
+
+    The thread encodes, hashes and waits for the disk. What holds the interpreter's lock is done by who submits.
+    """
+
+    def __init__(self, spec: Spec, directory: RunDirectory, failures: Failures, *, adds_up: bool) -> None:
         self.totals = Totals(spec)
+        self._adds_up = adds_up
         self._spec = spec
         self._directory = directory
         self._failures = failures
         self._begun_before = {part.point for part in directory.committed}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="fastlstm-writer")
-        self._writing: Future[None] | None = None
+        self._waiting: deque[tuple[int, Future[None]]] = deque()  # rows, and what commits them
 
     def __enter__(self) -> "_Committer":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._writer.shutdown()
+        self._writer.shutdown(cancel_futures=True)
 
     def submit(self, part: Part, gathered: _Gathered) -> None:
-        """Begin to commit a part, once the one before is committed."""
-        self.wait()
-        self._writing = self._writer.submit(self._commit, part, gathered)
+        """Have a part committed, once there is room for it: some small parts may wait, or one large one."""
+        rows = sum(map(len, gathered.tables))
+        while self._waiting and (
+            len(self._waiting) >= _WAITING_PARTS or sum(others for others, _ in self._waiting) + rows > _WAITING_ROWS
+        ):
+            self._waiting.popleft()[1].result()
+        table = gathered.counts.to_table()
+        self._waiting.append((rows, self._writer.submit(self._commit, part, gathered.tables, table)))
+        point = part.id.point
+        if self._adds_up and point not in self._begun_before:
+            self.totals.add(point, part.draws, gathered.counts)
+            if part.first + part.draws == self._spec.draws:
+                self.totals.close(point)
 
     def wait(self) -> None:
         """Come back when all that was submitted is committed. Raises DiskError."""
-        if self._writing is not None:
-            self._writing.result()
+        while self._waiting:
+            self._waiting.popleft()[1].result()
 
-    def _commit(self, part: Part, gathered: _Gathered) -> None:
-        point = part.id.point
-        if point in self._failures:
+    def _commit(self, part: Part, tables: list[pa.Table], counts: pa.Table) -> None:
+        if part.id.point in self._failures:
             return
         try:
-            rows = pa.concat_tables(gathered.tables) if gathered.tables else None
-            table = gathered.counts.to_table()
-            self._directory.commit(part.id, first_draw=part.first, draws=part.draws, rows=rows, counts=table)
-            if point not in self._begun_before:
-                self.totals.add(point, part.draws, gathered.counts)
-                if part.first + part.draws == self._spec.draws:
-                    self.totals.close(point)
+            rows = pa.concat_tables(tables) if tables else None
+            self._directory.commit(part.id, first_draw=part.first, draws=part.draws, rows=rows, counts=counts)
         except Exception as error:  # noqa: BLE001 - raised again if it is not the point's
-            self._failures.add(point, error)
+            self._failures.add(part.id.point, error)
 
 
 def sweep(
@@ -245,7 +258,7 @@ def sweep(
             if part.id not in committed:
                 yield part
 
-    with _Committer(spec, directory, failures) as committer:
+    with _Committer(spec, directory, failures, adds_up=shard is None) as committer:
         gathered, at_hand = _Gathered(recorder.new_counts()), None
         for point, piece, columns in _computed(spec, until_stopped(), failures, threads=threads):
             if point.index in failures:
@@ -254,13 +267,13 @@ def sweep(
                 gathered, at_hand = _Gathered(recorder.new_counts()), piece.part.id
             try:
                 table = recorder.record(point, piece.first, piece.draws, columns, gathered.counts)
-            except Exception as error:  # noqa: BLE001 - raised again without keep_going
+                if table is not None:
+                    gathered.tables.append(table)
+                if piece.ends_part:
+                    committer.submit(piece.part, gathered)
+            except Exception as error:  # noqa: BLE001 - raised again if it is not the point's
                 failures.add(point.index, error)
                 continue
-            if table is not None:
-                gathered.tables.append(table)
-            if piece.ends_part:
-                committer.submit(piece.part, gathered)
             done += piece.draws
             progress(done, total)
         committer.wait()

@@ -153,6 +153,9 @@ def test_dry_run_writes_nothing_and_tells_what_a_run_does(folder, run):
     assert plan["seconds"] > 0
     told = succeed("run", "short spec.toml", "--set", "store.rows=7", "--dry-run", folder=folder, ask=call_here)
     assert "6 points, 12,000 draws, 42 rows" in told
+    shard = ["--shard", "2/2", "--out", "never", "--dry-run", "--json"]
+    plan = strict_json(succeed("run", "short spec.toml", *shard, folder=folder, ask=call_here))
+    assert (plan["draws"], plan["rows"]) == (5_856, 5_856)
     assert sorted(folder.rglob("*")) == before
 
 
@@ -229,8 +232,9 @@ def test_shards_say_what_is_next_and_merge_ends_the_run(folder, run, shards, fir
     assert facts == {"path": "in shards", "shard": [2, 2], "draws": 12_000, "of": 12_000}
     again = call_here(*other[:-1], folder=folder)
     assert "Nothing to do: all draws of this shard were there." in again.stderr
-    merged = succeed("merge", "in shards", folder=folder, ask=call_here)
-    assert merged == first.stdout.replace("a run", "in shards")
+    merged = call_here("run", "short spec.toml", "--out", "in shards", folder=folder)  # as merge does
+    assert merged.stderr == "All draws were there; the tables were made.\n"
+    assert merged.stdout == first.stdout.replace("a run", "in shards")
     assert content_hash(folder / "in shards") == content_hash(run.path)
     again = call_here("merge", "in shards", "--json", folder=folder)
     assert again.stderr.startswith("Nothing to do: the run was finished")
@@ -269,7 +273,9 @@ def test_another_kernel_is_refused_unless_mixed_and_then_told(folder, shards, mo
     refused = call_here(*command, folder=folder)
     assert refused.returncode == 3
     assert "fastlstm 0.2.0 (f00df00df00d)" in refused.stderr
-    succeed(*command, "--mix-kernels", folder=folder, ask=call_here)
+    mixed = call_here(*command, "--mix-kernels", folder=folder)
+    assert mixed.returncode == 0
+    assert "computed by 2 kernels" in mixed.stderr
     assert "computed by 2 kernels" in succeed("status", "mixed", folder=folder, ask=call_here)
     facts = strict_json(succeed("status", "mixed", "--json", folder=folder, ask=call_here))
     assert list(facts["kernels"].values()) == ["0.2.0", fastlstm.__version__]

@@ -512,6 +512,18 @@ def test_orphan_journal_line_makes_its_part_again(done, undisturbed):
     assert_whole(done, undisturbed)
 
 
+def test_table_that_lost_its_journal_line_is_missed_and_made_again(done, undisturbed):
+    journal = done / "_journal.jsonl"
+    *rest, line = journal.read_bytes().splitlines(keepends=True)
+    assert b'"table"' in line
+    journal.write_bytes(b"".join(rest))
+    assert [problem.file for problem in verify(done)] == ["_journal.jsonl"]
+    with begin(done) as run:
+        assert not run.finished
+    do_all(done)
+    assert_whole(done, undisturbed)
+
+
 @pytest.mark.parametrize("byte", [3, 40, 200, 300])
 def test_flipped_bit_in_the_journal_makes_that_part_again(done, undisturbed, byte):
     text = bytearray((done / "_journal.jsonl").read_bytes())

@@ -1,6 +1,6 @@
 """Compiled kernels on disk, none of which is ever taken for another or run when damaged.
 
-Numba's own cache (0.66, numba/core/caching.py) has no checksums: a damaged index or file is a traceback, or
+Numba's own cache (as of 0.68, numba/core/caching.py) has no checksums: a damaged index or file is a traceback, or
 machine code with another bit. Its index is read, changed and written back without a lock, and numbers the files:
 of two processes that begin with an empty cache, both write number 1, and the one kernel is then found under the
 key of the other. And a cache that cannot be written ends the program. So a file here begins with its digest and

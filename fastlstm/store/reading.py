@@ -136,7 +136,7 @@ def read_table(path: str | os.PathLike[str], name: str, *, disk: Disk = DISK) ->
     with disk_errors():
         stored = _journal_of(disk, path).tables.get(name)
         if stored is None:
-            raise NotThere(f"{path} has no table {name}: it is made when the run ends")
+            raise NotThere(f"{path} has no table {name}: it is made when the run ends, or by merge")
         table = decode(read_whole(disk, path, table_file(name), stored))
     return _to_pandas(table, table.schema.metadata)
 

@@ -88,7 +88,7 @@ class Bench:
 
     # ------------------------------------------------------------------ command lines
 
-    def fork(self, *arguments: str | Path, timeout: int = 120, **faults: Any) -> Ended:
+    def fork(self, *arguments: str | Path, timeout: int = 600, **faults: Any) -> Ended:
         """A command line in a fork of a process that has done the imports; `faults` as in forking.py."""
         stdout, stderr = self.folder / "stdout", self.folder / "stderr"
         order = {"arguments": list(map(str, arguments)), "folder": str(self.folder), "timeout": timeout}
@@ -116,7 +116,7 @@ class Bench:
     def call(self, *arguments: str | Path, **options: Any) -> Ended:
         """The real command, to its end."""
         process = self.start(*arguments, **options)
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=600)
         return Ended(process.returncode, stdout or "", stderr or "")
 
     # ------------------------------------------------------------------ verdicts

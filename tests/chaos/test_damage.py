@@ -15,7 +15,7 @@ pytestmark = pytest.mark.chaos
 ROWS = "draws/point=0001/part-00000001.parquet"
 COUNTS = "counts/point=0001/part-00000001.parquet"
 RECORDS = ("_journal.jsonl", "_run.json", "_spec.toml")
-FLIPS = 20  # of each kind of file
+FLIPS = 15  # of each kind of file
 
 
 def footer_size(run):
@@ -82,7 +82,7 @@ def files_of(run):
 @pytest.mark.parametrize("fault", [Fault.DELETED, Fault.EMPTY])
 def test_file_that_is_gone_or_empty_is_made_again_without_repair(bench, ledger, some, fault):
     needed = [file for file in files_of(bench.whole) if not file.startswith("_lock")]
-    for file in some(needed, 2):
+    for file in some(needed, 1):
         run = bench.copy()
         (run / file).unlink()
         if fault is Fault.EMPTY:
@@ -118,7 +118,7 @@ FOREIGN_STRAYS = {
 
 
 def test_stray_file_is_not_read_and_a_foreign_one_stays(bench, ledger, some):
-    for file in some([*OWN_STRAYS, *FOREIGN_STRAYS], 3):
+    for file in some([*OWN_STRAYS, *FOREIGN_STRAYS], 2):
         run = bench.copy()
         content = (OWN_STRAYS | FOREIGN_STRAYS)[file]
         (run / file).parent.mkdir(exist_ok=True)

@@ -23,7 +23,7 @@ def lines_of(bench):
 
 def test_journal_cut_off_anywhere(bench, ledger, some):
     size = (bench.whole / "_journal.jsonl").stat().st_size
-    for length in some([*range(0, size, 67), size - 1], 2):
+    for length in some([*range(0, size, 101), size - 1], 1):
         try_journal(bench, ledger, Fault.TORN, lambda text, length=length: text[:length], told=length)
 
 

@@ -1,6 +1,5 @@
 """A kernel cache that is damaged, mixed up, full or not writable costs time, and never gives another kernel."""
 
-import os
 import random
 import shutil
 
@@ -16,8 +15,6 @@ import fastlstm
 from fastlstm.kernel.jit import kernel
 
 pytestmark = pytest.mark.chaos
-
-NOBODY = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def times(factor):
@@ -124,7 +121,7 @@ def test_command_with_a_damaged_cache(bench, ledger):
     cache = bench.folder / "numba"
     environment = bench.environment | {"NUMBA_CACHE_DIR": str(cache)}
     random_places = random.Random(9)
-    for suffixes in (["none"], [".nbc"], [".nbi"], [".nbc", ".nbi"]):
+    for suffixes in ((), (".nbc", ".nbi")):  # once to fill it
         for file in files_in(cache) if cache.exists() else []:
             if file.suffix in suffixes:
                 file.write_bytes(flipped(file.read_bytes(), random_places))
@@ -134,17 +131,17 @@ def test_command_with_a_damaged_cache(bench, ledger):
 
 
 @pytest.mark.chaos(only_all=True)
-def test_command_with_nowhere_to_cache(bench, ledger):
-    closed = bench.folder / "closed-cache"
-    closed.mkdir(mode=0o555)
-    environment = bench.environment | {"NUMBA_CACHE_DIR": str(closed), "HOME": "/nonexistent"}
-    environment |= {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    run = bench.run_with_parts_of(120, name="run")
-    for path in [run, *run.rglob("*")]:
-        path.chmod(0o777)
-    ended = bench.call("run", bench.spec, "--out", run, env=environment, **NOBODY)
-    ledger.enter(Fault.CACHE_READ_ONLY, bench.judge(run, survived=ended.code == 0), told=ended)
-    assert not files_in(closed)
+def test_command_with_a_cache_that_is_read_only(bench, ledger, tmp_path):
+    try:
+        with tiny_disk(tmp_path / "tiny", "ro") as disk:
+            environment = bench.environment | {"NUMBA_CACHE_DIR": str(disk)}
+            environment |= {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}  # and nowhere else
+            run = bench.run_with_parts_of(120, name="run")
+            ended = bench.call("run", bench.spec, "--out", run, env=environment)
+            ledger.enter(Fault.CACHE_READ_ONLY, bench.judge(run, survived=ended.code == 0), told=ended)
+            assert not any(disk.iterdir())
+    except NoMounting as error:
+        pytest.skip(f"no tmpfs can be mounted: {error}")
 
 
 @pytest.mark.chaos(only_all=True)
@@ -162,7 +159,7 @@ def test_commands_that_fill_an_empty_cache_together(bench, ledger):
             bench.start("run", spec, "--out", out, env=environment)
             for spec, out in ((bench.spec, run), (other_spec, other))
         ]
-        told = [process.communicate(timeout=300) for process in pair]
+        told = [process.communicate(timeout=600) for process in pair]
         assert [process.returncode for process in pair] == [0, 0], told
         ledger.enter(Fault.CACHE_SHARED, bench.judge(run), told=told)
         assert fastlstm.read(other).draws()[other_truth.columns].equals(other_truth)

@@ -37,7 +37,7 @@ def test_real_command_goes_on_however_often_it_is_killed(bench, ledger, some):
 
 def test_process_killed_from_its_first_moment_on(bench, ledger, some):
     random_times = random.Random(31)
-    for _ in some(range(FORKED), 3):
+    for _ in some(range(FORKED), 2):
         run = bench.run_with_parts_of(120, name="run")
         bench.go_on(run, kill_after=random_times.uniform(0.0, 0.25))
         wrong = bench.wrong_numbers(run)

@@ -213,7 +213,7 @@ def test_mutations_on_the_command_line(bench, ledger, all_faults):
     for number, (text, path, spec) in enumerate(commands(bench.folder, COMMANDS if all_faults else FEW_COMMANDS)):
         run = bench.folder / f"mutated-{number}"
         # extreme weights need the kernel of wide numbers, which may have to be compiled
-        plan, ended = (bench.fork("run", path, "--out", run, *more, timeout=300) for more in (["--dry-run"], []))
+        plan, ended = (bench.fork("run", path, "--out", run, *more, timeout=600) for more in (["--dry-run"], []))
         for each in (plan, ended):
             survived = each.code == (BAD_SPEC if spec is None else 0)
             survived = survived and "Traceback" not in each.stderr and bool(each.stderr) == (spec is None)

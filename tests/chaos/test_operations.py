@@ -16,7 +16,7 @@ def test_any_file_operation_may_fail(bench, ledger, some, kind):
     assert whole.code == 0
     assert whole.operations > 100
     failed = 0
-    for operation in some(range(whole.operations), 2):
+    for operation in some(range(whole.operations), 1):
         run = bench.run_with_parts_of(240, name="run")
         ended = bench.go_on(run, operation=operation, kind=kind)
         assert ended.code in EXPECTED[kind], ended
@@ -31,7 +31,7 @@ def test_any_file_operation_may_fail(bench, ledger, some, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_going_on_may_itself_fail_at_any_file_operation(bench, ledger, some, kind):
     died = 100  # in the middle of a commit
-    for operation in some(range(0, 60, 4), 1):  # of the recovery, and the first commit
+    for operation in some(range(0, 60, 6), 1):  # of the recovery, and the first commit
         run = bench.run_with_parts_of(120, name="run")
         assert bench.go_on(run, operation=died, kind="die").code == 137
         ended = bench.go_on(run, operation=operation, kind=kind)

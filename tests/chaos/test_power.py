@@ -28,7 +28,7 @@ def test_power_cut_after_any_file_operation(bench, ledger, some):
     run = bench.run_with_parts_of(240, name="run")
     steps = steps_of(bench, run)
     assert len(steps) > 100
-    for number in some(range(len(steps)), 2):
+    for number in some(range(len(steps)), 1):
         run = bench.run_with_parts_of(240, name="run")
         cut_power(bench, run, steps[:number], random.Random(number) if number % 2 else None)
         wrong = bench.wrong_numbers(run)

@@ -22,11 +22,11 @@ PATHS = ["with  spaces ", "Tür und Tor ∂h", "日本語", QUOTES, "-dash", "li
 
 @pytest.mark.chaos(only_all=True)
 def test_head_takes_one_line_and_the_run_is_whole(bench, ledger):
-    for lines in (0, 1, 2, 5):
+    for lines in (0, 1, 5):
         run = bench.run_with_parts_of(120, name="run")
         pipe = f'"$0" run "$1" --out "$2" | head -{lines}; exit "${{PIPESTATUS[0]}}"'
         command = ["bash", "-c", pipe, FASTLSTM, bench.spec, run]
-        ended = subprocess.run(command, capture_output=True, text=True, env=bench.environment, timeout=120)
+        ended = subprocess.run(command, capture_output=True, text=True, env=bench.environment, timeout=600)
         assert ended.returncode in (0, BROKEN_PIPE), ended  # 0 where all fitted into the pipe
         assert ended.stderr == ""
         assert len(ended.stdout.splitlines()) == lines
@@ -49,7 +49,7 @@ def test_locale_that_is_not_utf8(bench, ledger):
 
 
 def test_path_that_needs_care(bench, ledger, some):
-    for name in some(PATHS, 2):
+    for name in some(PATHS, 1):
         folder = bench.folder / name
         folder.mkdir()
         spec = write_spec(folder)
