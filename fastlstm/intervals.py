@@ -6,6 +6,7 @@
 import math
 from functools import lru_cache
 from statistics import NormalDist
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,22 +56,29 @@ def quantile_ranks(total: int, q: float, error: float = ERROR) -> tuple[int, int
     return lower, min(total + 1, upper)
 
 
-def bounded_mean(
-    values: NDArray[np.float64], low: float, high: float, error: float = ERROR
-) -> tuple[float, float]:
-    """An interval for the mean of a quantity that stays within low .. high; `values` is a sample, not empty.
+class Moments(NamedTuple):
+    """Mean and standard deviation of a sample of `total` values; the sums are rounded once."""
 
-    Normal, and wider by what the sample may not have seen: values at an end that come up z^2 times in `len(values)`
-    draws or less. So it does not shrink to a point where all values are alike. Sums are rounded once.
+    mean: float
+    deviation: float
+    total: int
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Self:
+        """Of a sample, not empty."""
+        mean = math.fsum(values) / len(values)
+        return cls(mean, math.sqrt(math.fsum((values - mean) ** 2) / max(1, len(values) - 1)), len(values))
+
+
+def bounded_mean(sample: Moments, low: float, high: float, error: float = ERROR) -> tuple[float, float]:
+    """An interval for the mean of a quantity that stays within low .. high.
+
+    Normal, and wider by what the sample may not have seen: values at an end that make up a share z^2 / total of the
+    draws or less. So it does not shrink to a point where all values are alike.
     """
-    z, total = z_score(error), len(values)
-    mean = math.fsum(values) / total
-    deviation = math.sqrt(math.fsum((values - mean) ** 2) / max(1, total - 1))
-    half, unseen = z * deviation / math.sqrt(total), z * z / total
-    return (
-        max(low, mean - half - unseen * (mean - low)),
-        min(high, mean + half + unseen * (high - mean)),
-    )
+    z = z_score(error)
+    mean, half, unseen = sample.mean, z * sample.deviation / math.sqrt(sample.total), z * z / sample.total
+    return max(low, mean - half - unseen * (mean - low)), min(high, mean + half + unseen * (high - mean))
 
 
 def hill(excesses: NDArray[np.float64]) -> float:

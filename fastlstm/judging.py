@@ -215,7 +215,7 @@ class _Judge:
             step: tuple[Bounds, ...] | None = None
             if before and paired and sample and before[1]:
                 bounds = self.evidence.names.bounds(paired)
-                step = estimates.paired_step(paired, before[1], sample, bounds, errors).intervals
+                step = estimates.paired_step(before[1], sample, bounds, errors)
             elif before:
                 step = estimates.step(before[0], estimate)[1:]
             yield estimate, step

@@ -6,7 +6,7 @@ part of its content: a run judges them and its draws do not depend on them.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -21,10 +21,9 @@ from fastlstm.claims.statistic import STATISTICS, Part, Statistic, parse_statist
 from fastlstm.claims.values import Numbers, Texts, Value, between, decided
 from fastlstm.names import PARAMETERS
 from fastlstm.spec.columns import axis_columns, chosen_measures, drawn_state
-from fastlstm.spec.grids import Grid, Model, Text, rule_broken
+from fastlstm.spec.grids import Broken, Grid, Model, Text, rule_broken
 from fastlstm.spec.sections import Measure, State, Store
 
-Broken = tuple[tuple[str | int, ...], Any, str]  # where, the value there, and what is right
 LONGEST = 10**6  # steps; for the names of all lags
 
 
@@ -42,7 +41,7 @@ def _readable(read: Callable[[str], object]) -> AfterValidator:
 class Claim(Model):
     """Something that is said about the gradients, to be judged by the draws."""
 
-    text: Annotated[Text, Field(min_length=1)] = Field(description="What is claimed, in a sentence.")
+    text: Text = Field(description="What is claimed, in a sentence.")
     source: Text | None = Field(default=None, description="Who says so, or where it is derived.")
     where: Annotated[Text, _readable(parse_expression)] | None = Field(
         default=None, description="At which points: a condition on the axes, steps and point; all if left out."
@@ -192,9 +191,9 @@ def as_rows_name_them(of_points: Mapping[str, Value], axes: Axes) -> dict[str, V
     return {renamed.get(name, name): value for name, value in of_points.items()}
 
 
-def broken_names(claims: Collection[Claim], known: Vocabulary, axes: Axes) -> Iterator[Broken]:
-    """What in claims does not fit to the columns and axes of the spec."""
-    for number, claim in enumerate(claims):
+def broken_names(claims: Mapping[int, Claim], known: Vocabulary, axes: Axes) -> Iterator[Broken]:
+    """What in claims, by their numbers, does not fit to the columns and axes of the spec."""
+    for number, claim in claims.items():
         for key, check in (("where", _check_where), ("statistic", _check_statistic), ("predicts", _check_predicts)):
             try:
                 check(claim, known, axes)
