@@ -17,7 +17,7 @@ from fastlstm.claims.estimate import Bounds
 from fastlstm.cli import app
 from fastlstm.intervals import Moments, bounded_mean, quantile_ranks, wilson
 from fastlstm.judging import judge
-from fastlstm.store import NotThere, content_hash, verify
+from fastlstm.store import Damaged, NotThere, content_hash, verify
 
 DRAWS = specs.WHOLE["draws"]
 
@@ -197,6 +197,16 @@ def test_a_sample_of_the_rows_is_used_where_only_that_is_kept_and_all_draws_for_
         assert of(found, 1).loc[point, "estimate"] == middle
 
 
+def test_pairs_are_compared_only_where_no_draw_is_lost_by_it(run, tmp_path):
+    """A share of a flag is counted over all draws; a few rows of them would say less about a step."""
+    rare = claim("share(exploded)", "rises along default_normal_std")
+    few = fastlstm.run(specs.WHOLE | {"claim": [rare], "store": {"rows": 9, "dtype": "float64"}}, tmp_path / "few")
+    found = few.claims().set_index("point")
+    low, high = found.loc[1, ["corrected_low", "corrected_high"]]
+    ends = [wilson(round(found.loc[point, "estimate"] * DRAWS), DRAWS, 0.05 / 2 / 2) for point in (0, 1)]
+    assert (low, high) == pytest.approx((ends[1][0] - ends[0][1], ends[1][1] - ends[0][0]))
+
+
 def test_nothing_is_known_of_draws_that_are_not_there(again):
     never = [claim("median(loss, given=f_mean > 2)", "<= 0"), claim("share(exploded, given=f_mean > 2)", "<= 0.5")]
     found = fastlstm.run(specs.WHOLE | {"claim": never}, again.path).claims()
@@ -254,6 +264,17 @@ def test_a_part_that_was_lost_is_made_again_and_then_the_claims_are_there(again,
     fastlstm.run(specs.WHOLE | {"claim": CLAIMS}, again.path)
     pd.testing.assert_frame_equal(again.claims(), run.claims())
     assert verify(again.path) == []
+
+
+@pytest.mark.parametrize("folder", ["draws", "counts"])
+def test_claims_are_not_judged_by_damaged_files(again, folder):
+    file = again.path / folder / "point=0002" / "part-00000000.parquet"
+    data = bytearray(file.read_bytes())
+    for place in range(4, len(data) * 3 // 4, 64):
+        data[place] ^= 255
+    file.write_bytes(data)
+    with pytest.raises(Damaged, match=re.escape(str(file))):
+        fastlstm.run(specs.WHOLE | {"claim": [CLAIMS[0], *CLAIMS[2:]]}, again.path)
 
 
 def test_a_crash_between_spec_and_verdicts_is_mended_by_the_next_run(again, monkeypatch):
