@@ -67,7 +67,7 @@ class Evidence:
         for table in self._reader.rows(point, needed):
             named = {**constants, **{name: _value(table[name]) for name in needed}}
             found.append(_selected(part, named, table.num_rows))
-        return Sample(_joined(found), None)
+        return Sample(_joined(part, found), None)
 
     def _in_counts(self, part: Part, point: int, histogram: str) -> Sample:
         regime, bins, counts, low, high = self._counts(point, histogram)
@@ -92,8 +92,9 @@ class Evidence:
             measure = table["measure"].combine_chunks()
             mine = measure.indices.to_numpy() == measure.dictionary.to_pylist().index(histogram)
             pieces.append([table[name].to_numpy()[mine] for name in ("regime", "bin", "count", "low", "high")])
-        regime, bins, counts, low, high = map(np.concatenate, zip(*pieces, strict=True))
-        return regime, bins.astype(np.int64), counts, low, high
+        none = [np.empty(0, np.int64)] * 5
+        regime, bins, counts, low, high = map(np.concatenate, zip(none, *pieces, strict=True))
+        return regime, bins, counts, low, high
 
 
 def _value(column: pa.ChunkedArray) -> Value:
@@ -130,8 +131,9 @@ def _selected(part: Part, named: dict[str, Value], length: int) -> Numbers | Tru
     return _take(value, np.broadcast_to(part.given.truth(named, "given").surely, length))
 
 
-def _joined(found: Sequence[Numbers | Truths]) -> Numbers | Truths:
-    if all(isinstance(value, Truths) for value in found):
-        truths = [value for value in found if isinstance(value, Truths)]
-        return Truths(*(np.concatenate([getattr(each, end) for each in truths]) for end in ("surely", "possibly")))
-    return known(np.concatenate([value.low for value in found if isinstance(value, Numbers)]))
+def _joined(part: Part, found: Sequence[Numbers | Truths]) -> Numbers | Truths:
+    """The values of all parts of the run; of none, where a point has no draws yet."""
+    if part.function != "share":
+        return known(np.concatenate([np.empty(0), *(value.low for value in found if isinstance(value, Numbers))]))
+    truths = [Truths(np.empty(0, bool), np.empty(0, bool)), *(value for value in found if isinstance(value, Truths))]
+    return Truths(*(np.concatenate([getattr(each, end) for each in truths]) for end in ("surely", "possibly")))

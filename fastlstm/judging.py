@@ -96,7 +96,7 @@ class _Judge:
             estimate = self._estimate(point, [ERROR, *(error / 2 for error in errors)])
             sample = self.evidence.in_rows(paired, point) if paired else None
             step: tuple[Bounds, ...] | None = None
-            if before and paired and sample and before[1]:
+            if before and paired and sample and before[1] and sample.draws == before[1].draws > 0:
                 bounds = self.evidence.names.bounds(paired)
                 step = estimates.paired_step(before[1], sample, bounds, errors)
             elif before:

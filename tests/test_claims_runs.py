@@ -216,6 +216,18 @@ def test_nothing_is_known_of_draws_that_are_not_there(again):
     assert found["low"].tolist() == [-math.inf] * 4 + [0.0] * 4
 
 
+def test_points_whose_draws_are_missing_leave_claims_undecided_there(again):
+    """A share of rows, a share of counts, a mean, a quantile and two orderings."""
+    journal = again.path / "_journal.jsonl"
+    journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
+    found = judge(fastlstm.load(specs.WHOLE | {"claim": CLAIMS}), again.path).to_pandas()
+    first = found["point"] == 0
+    assert (found.loc[first & (found["claim"] != 3), "draws"] > 0).all()
+    assert (found.loc[~first, "draws"] == 0).all()
+    assert found.loc[~first, "estimate"].isna().all()
+    assert set(found.loc[~first, "verdict"]) == {"undecided"}
+
+
 # claims are cosmetic
 
 
