@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastlstm.claims.points import chains
 from fastlstm.frames import row_schema
 from fastlstm.judging import SCHEMA
 from fastlstm.measures import GROUPS, lags
@@ -59,6 +60,7 @@ def names(made):
         {"predicts": "== 1 / (steps + 1) + abs(b_f) * point"},
         {"predicts": "rises along default_normal_std"},
         {"predicts": "falls along steps", "where": "b_f == 1"},
+        {"predicts": "rises along b_i"},
         {"statistic": "share(W_hf > b_f and b_i < 0)"},
         {"statistic": 'share(b_i_law == "normal(mean=0, std=1)" and draw < 5)'},
         {"statistic": "share(log10_dh0 < -steps / 10) * steps"},
@@ -103,6 +105,16 @@ def test_any_text_of_a_claim_comes_back_from_the_normalised_spec(text, source, t
     assert load(tomllib.loads(made.normalised())) == made
 
 
+def test_points_along_an_axis_follow_its_numbers_and_laws_follow_the_grid():
+    axes = {"steps": [30, 10, 20], "b_i": ["z", "a"], "b_f": [1.0, -1.0]}
+    everywhere = np.arange(12)
+    along = {name: [chain.tolist() for chain in chains(axes, name, everywhere)] for name in axes}
+    assert along["steps"] == [[4 + k, 8 + k, k] for k in range(4)]
+    assert along["b_i"] == [[k, k + 2] for k in (0, 1, 4, 5, 8, 9)]
+    assert along["b_f"] == [[k + 1, k] for k in range(0, 12, 2)]
+    assert [chain.tolist() for chain in chains(axes, "steps", np.array([0, 4, 9, 3]))] == [[4, 0]]
+
+
 def test_claims_may_name_just_the_columns_that_rows_have():
     for groups in (["norms"], list(GROUPS), ["gates", "lags"]):
         made = load(BASE | {"measure": {"groups": groups}, "state": {"h": {"normal": {}}}})
@@ -145,7 +157,6 @@ REFUSED = {
     "no finite number": ({"predicts": "== 1 / (b_f - 1)"}, "predicts", "is no finite number at point 2"),
     "condition predicted": ({"predicts": "== (b_f > 1)"}, "predicts", "the prediction must be a number"),
     "along no axis": ({"predicts": "rises along stepps"}, "predicts", "stepps is no axis; did you mean steps?"),
-    "along laws": ({"predicts": "falls along b_i"}, "predicts", "are no numbers"),
     "along one point": ({"predicts": "rises along steps", "where": "steps == 20"}, "predicts", "no two of the points"),
     "negative tolerance": ({"tolerance": -1}, "tolerance", "must be at least 0"),
     "no number": ({"tolerance": "small"}, "tolerance", "must be a number"),

@@ -223,8 +223,6 @@ def _check_predicts(claim: Claim, known: Vocabulary, axes: Axes) -> None:
         case Ordering(axis=axis):
             if axis not in axes:
                 raise ExpressionError(f"{axis} is no axis" + (suggestion(axis, axes) if axes else "; there is none"))
-            if isinstance(axes[axis][0], str):
-                raise ExpressionError(f"the values of {axis} are no numbers: they have no order to rise or fall along")
 
 
 def chosen_points(claim: Claim, of_points: Mapping[str, Value], total: int) -> Indices:
