@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import fastlstm
 from fastlstm.claims.estimate import Bounds
 from fastlstm.cli import app
-from fastlstm.intervals import Moments, bounded_mean, quantile_ranks, wilson
+from fastlstm.intervals import Moments, bounded_mean, exact_share, quantile_ranks, wilson
 from fastlstm.judging import judge
 from fastlstm.store import Damaged, NotThere, content_hash, verify
 
@@ -109,9 +109,8 @@ def test_estimates_are_those_of_the_rows(table, rows):
 def test_intervals_are_those_of_their_kind(table, rows):
     for point, df in rows.items():
         assert tuple(of(table, 0).loc[point, ["low", "high"]]) == wilson(df["exploded"].sum(), DRAWS)
-        assert tuple(of(table, 0).loc[point, ["corrected_low", "corrected_high"]]) == wilson(
-            df["exploded"].sum(), DRAWS, 0.05 / 4
-        )
+        corrected = tuple(of(table, 0).loc[point, ["corrected_low", "corrected_high"]])
+        assert corrected == exact_share(df["exploded"].sum(), DRAWS, 0.05 / 4)
         forget = (10 ** df["log10_forget"]).to_numpy()
         ends = bounded_mean(Moments.of(forget), 0.0, 1.0)
         assert tuple(of(table, 2).loc[point, ["low", "high"]]) == pytest.approx(ends)
@@ -203,7 +202,7 @@ def test_pairs_are_compared_only_where_no_draw_is_lost_by_it(run, tmp_path):
     few = fastlstm.run(specs.WHOLE | {"claim": [rare], "store": {"rows": 9, "dtype": "float64"}}, tmp_path / "few")
     found = few.claims().set_index("point")
     low, high = found.loc[1, ["corrected_low", "corrected_high"]]
-    ends = [wilson(round(found.loc[point, "estimate"] * DRAWS), DRAWS, 0.05 / 2 / 2) for point in (0, 1)]
+    ends = [exact_share(round(found.loc[point, "estimate"] * DRAWS), DRAWS, 0.05 / 2 / 2) for point in (0, 1)]
     assert (low, high) == pytest.approx((ends[1][0] - ends[0][1], ends[1][1] - ends[0][0]))
 
 
