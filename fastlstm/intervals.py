@@ -114,6 +114,10 @@ def hill(excesses: NDArray[np.float64]) -> float:
 
 
 def hill_interval(index: float, exceeding: int, error: float = ERROR) -> tuple[float, float]:
-    """The asymptotic interval of Hill's estimate from so many excesses: its mean excess varies by 1/sqrt of them."""
-    half = z_score(error) / math.sqrt(exceeding)
-    return index * max(0.0, 1 - half), index * (1 + half)
+    """The interval of Hill's estimate from so many excesses of a tail that is a power.
+
+    Logarithms of such excesses are exponential, so that 2 `exceeding` times true over estimated index is chi-square.
+    Its quantiles are those of Wilson and Hilferty (1931): from 4 excesses on right to 2%, or farther out.
+    """
+    middle, half = 1 - 1 / (9 * exceeding), z_score(error) / (3 * math.sqrt(exceeding))
+    return index * max(0.0, middle - half) ** 3, index * (middle + half) ** 3

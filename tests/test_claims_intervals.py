@@ -11,7 +11,7 @@ from fastlstm.claims.expression import parse_expression
 from fastlstm.claims.prediction import Comparison, Ordering, parse_prediction, worst
 from fastlstm.claims.statistic import parse_statistic
 from fastlstm.claims.values import Truths, between, decided, known
-from fastlstm.intervals import ERROR, Moments, bounded_mean, exact_share, quantile_ranks, wilson, z_score
+from fastlstm.intervals import ERROR, Moments, bounded_mean, exact_share, hill_interval, quantile_ranks, wilson, z_score
 from fastlstm.regimes import bin_edges, bin_of
 
 EVERYWHERE = Bounds(-math.inf, math.inf)
@@ -139,7 +139,20 @@ def test_the_interval_of_a_tail_index_covers_it(index):
         return random.exponential(400 / math.log(10), 2000)
 
     found = coverage("tail_index(10 ** x, 0.1)", lambda random: logs(random) * math.log(10) / index, index / 400)
-    assert found >= FEWEST - 0.01  # asymptotic: 200 values in the tail
+    assert found >= FEWEST
+
+
+@pytest.mark.parametrize("error", [0.05, 0.0005, 5e-6])
+def test_the_interval_of_a_tail_index_is_that_of_exponential_excesses(error):
+    for exceeding in (4, 10, 75, 10_000):
+        low, high = hill_interval(2.0, exceeding, error)
+        law = stats.chi2(2 * exceeding)
+        least, most = law.ppf(error / 2) / exceeding, law.isf(error / 2) / exceeding
+        assert high == pytest.approx(most, rel=0.03)
+        assert most * (1 - 1e-3) < high
+        assert low < least * (1 + 1e-3)
+        if error == ERROR:
+            assert low == pytest.approx(least, rel=0.02)
 
 
 def test_a_tail_that_is_no_number_gives_no_index():
