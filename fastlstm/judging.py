@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from fastlstm.intervals import ERROR
 from fastlstm.spec import Spec
 from fastlstm.spec.claims import Claim, chosen_points, predicted
 from fastlstm.store import VERDICTS as VERDICTS_TABLE
-from fastlstm.store import NotThere, RunDirectory, read_table
+from fastlstm.store import NotThere, RunDirectory, read_table, status
 
 _VERDICT = pa.dictionary(pa.int8(), pa.string())
 SCHEMA = pa.schema(
@@ -157,7 +158,8 @@ def judge(spec: Spec, path: str | os.PathLike[str]) -> pa.Table:
     for name in ("verdict", "claim_verdict"):
         codes = np.array([VERDICTS.index(row[name]) for row in rows], np.int8)
         table[name] = pa.DictionaryArray.from_arrays(codes, pa.array(VERDICTS))
-    return pa.table([table[name] for name in SCHEMA.names], schema=SCHEMA.with_metadata(_said(spec)))
+    said = json.dumps(_said(spec, status(path).draws), sort_keys=True)
+    return pa.table([table[name] for name in SCHEMA.names], schema=SCHEMA.with_metadata({"PANDAS_ATTRS": said}))
 
 
 def no_claims() -> pd.DataFrame:
@@ -166,23 +168,29 @@ def no_claims() -> pd.DataFrame:
     return frame
 
 
-def _said(spec: Spec) -> dict[str, str]:
-    """What the table says of itself: which claims were judged."""
-    claims = [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim]
-    return {"PANDAS_ATTRS": json.dumps({"claims": claims}, sort_keys=True)}
+def judge_claims(spec: Spec, directory: RunDirectory) -> None:
+    """Judge the claims of a spec by the draws that a run has, unless that is done, and write down which these were.
+
+    A run that was finished still is. Raises Damaged, DiskError.
+    """
+    if _are_judged(spec, directory.path):
+        return
+    finished = directory.finished
+    directory.write_spec(spec.normalised(folder=directory.path))
+    directory.write_table(VERDICTS_TABLE, judge(spec, directory.path))
+    if finished:
+        directory.finish()
 
 
-def is_judged(spec: Spec, path: str | os.PathLike[str]) -> bool:
-    """Whether a run holds the verdicts on just these claims. Raises NotARun, Damaged, DiskError."""
+def _are_judged(spec: Spec, path: Path) -> bool:
     try:
         stored = read_table(path, VERDICTS_TABLE)
     except NotThere:
         return not spec.claim
-    said: dict[str, Any] = json.loads(_said(spec)["PANDAS_ATTRS"])
+    said: dict[str, Any] = _said(spec, status(path).draws)
     return stored.attrs == said
 
 
-def write_verdicts(spec: Spec, directory: RunDirectory) -> None:
-    """Judge the claims of a spec by a run that has all its draws, and write down which claims these were."""
-    directory.write_spec(spec.normalised(folder=directory.path))
-    directory.write_table(VERDICTS_TABLE, judge(spec, directory.path))
+def _said(spec: Spec, draws: int) -> dict[str, Any]:
+    """What the table says of itself: which claims were judged, and by how many draws of all points together."""
+    return {"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim], "draws": draws}

@@ -35,8 +35,7 @@ ROOMS = {
     "provenance": {"kernel"},
     "unit": {"names", "threads", "kernel"},
     "simulation": {"names", "measures", "kernel", "spec"},
-    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation"}
-    | {"judging"},
+    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation"},
     "runs": {"threads", "kernel", "spec", "store", "judging", "sweep", "provenance"},
     "replays": {"names", "spec", "simulation", "runs", "unit"},
     "audit": {"names", "measures", "oracles", "regimes", "replays", "runs", "simulation", "spec"},
