@@ -52,8 +52,7 @@ def estimate(part: Part, sample: Sample, bounds: Bounds, errors: Sequence[float]
     The first chance of error is that of the interval to be shown, and the others are for tests.
     """
     if sample.draws == 0:
-        nothing = Bounds(0.0, 1.0) if part.function == "share" else bounds
-        return Estimate(math.nan, (nothing,) * len(errors), 0)
+        return Estimate(math.nan, (EVERYTHING,) * len(errors), 0)
     if isinstance(sample.value, Truths):
         return _share(sample.value, sample, errors)
     match part.function:
@@ -164,7 +163,7 @@ def _tail_index(logs: Numbers, top: float, errors: Sequence[float]) -> Estimate:
     """Hill's estimator; nothing is known where an excess over the threshold is no finite number."""
     total = len(logs.low)
     exceeding = math.floor(round(top * total, 6))
-    nothing = Estimate(math.nan, (Bounds(0.0, math.inf),) * len(errors), exceeding)
+    nothing = Estimate(math.nan, (EVERYTHING,) * len(errors), exceeding)
     if not 0 < exceeding < total or np.isnan(logs.low).any():
         return nothing
     highest = np.partition(logs.low, total - exceeding - 1)[total - exceeding - 1 :]
