@@ -209,9 +209,12 @@ def _show_tables(run: Run, *, as_json: bool) -> None:
         print(mixture, file=sys.stderr)
     if as_json:
         facts = {"path": str(run.path), "draws": found.draws, "of": total}
-        print(json.dumps(facts | {"regimes": tables.as_records(run.overall())}))
+        made = {"regimes": run.overall(), "claims": run.claims()}
+        print(json.dumps(facts | {name: tables.as_records(table) for name, table in made.items()}))
         return
     print(tables.text(run.overall()))
+    if run.spec().claim:
+        print(f"\n{tables.claims_text({str(run.path): (run.claims(), run.points())})}")
     of = "" if found.draws == total else f" of {total:,}"
     print(f"\n{run.path}: {found.draws:,}{of} draws, {found.rows:,} rows")
     if found.rows:
@@ -313,6 +316,22 @@ def regimes(
     if counted:
         print(f"Incomplete: {counted['draws']:,} of {counted['of']:,} draws were counted.", file=sys.stderr)
     print(json.dumps(tables.as_records(table)) if as_json else tables.text(table))
+
+
+@app.command()
+def claims(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Run directories.")],
+    by_point: Annotated[bool, typer.Option("--by-point", help="A line for each point.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the draws of runs say about the claims of their specs."""
+    with _errors():
+        runs = {str(folder): read(folder) for folder in folders}
+        found = {path: (run.claims(), run.points()) for path, run in runs.items()}
+    if as_json:
+        print(json.dumps({path: tables.as_records(verdicts) for path, (verdicts, _) in found.items()}))
+    else:
+        print(tables.claims_text(found, by_point=by_point))
 
 
 @app.command()

@@ -1,8 +1,9 @@
-"""The end of a run that was computed in shards: its tables, from whatever draws are there."""
+"""The end of a run that was computed in shards: its tables and verdicts, from whatever draws are there."""
 
 import os
 
 from fastlstm import store
+from fastlstm.judging import judge_claims
 from fastlstm.parts import dealt_out, parts
 from fastlstm.provenance import provenance
 from fastlstm.runs import Run, content_hash, layout
@@ -47,6 +48,7 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
         write_tables(directory, Totals(spec))
         if not missing:
             directory.finish()
+        judge_claims(spec, directory)
     return Run(path)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fastlstm import store
+from fastlstm.judging import judge_claims, no_claims
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.parts import Shard, part_size, parts_of_shard
 from fastlstm.provenance import kernels, provenance
@@ -52,6 +53,12 @@ class Run:
     def histograms(self) -> pd.DataFrame:
         """The counts behind the regime table: point, regime, measure, bin, count, low, high."""
         return store.read_table(self.path, "histograms")
+
+    def claims(self) -> pd.DataFrame:
+        """One row for each claim and point: the estimate, its 95% interval, and the verdict."""
+        if not self.spec().claim:
+            return no_claims()
+        return store.read_table(self.path, store.VERDICTS)
 
     def overall(self) -> pd.DataFrame:
         """The regime table of all points together."""
@@ -120,6 +127,8 @@ def run(
             progress=progress,
             stopper=stopper or Stopper(),
         )
+        if share is None:
+            judge_claims(ready, directory)
     return Run(out)
 
 

@@ -23,19 +23,23 @@ ROOMS = {
     "measures": {"names"},
     "threads": set(),
     "kernel": {"names", "measures"},
-    "spec": {"names", "measures"},
+    "intervals": set(),
+    "claims": {"intervals"},
+    "spec": {"names", "measures", "claims"},
     "store": set(),
     "oracles": set(),
-    "regimes": {"names", "measures"},
-    "frames": {"names", "measures", "spec", "regimes"},
+    "regimes": {"names", "measures", "intervals"},
+    "frames": {"names", "measures", "spec"},
+    "evidence": {"measures", "claims", "spec", "store", "regimes"},
+    "judging": {"intervals", "claims", "spec", "store", "evidence"},
     "provenance": {"kernel"},
     "unit": {"names", "threads", "kernel"},
     "simulation": {"names", "measures", "kernel", "spec"},
     "parts": {"spec", "store"},
     "totals": {"measures", "spec", "store", "regimes", "frames"},
     "sweep": {"measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation", "parts", "totals"},
-    "runs": {"threads", "kernel", "spec", "store", "parts", "sweep", "totals", "provenance"},
-    "merging": {"spec", "store", "parts", "totals", "provenance", "runs"},
+    "runs": {"threads", "kernel", "spec", "store", "judging", "parts", "sweep", "totals", "provenance"},
+    "merging": {"spec", "store", "judging", "parts", "totals", "provenance", "runs"},
     "recount": {"measures", "spec", "store", "regimes", "frames", "parts", "totals", "runs"},
     "replays": {"names", "spec", "simulation", "runs", "unit"},
     "audit": {"names", "measures", "oracles", "regimes", "replays", "runs", "simulation", "spec"},
@@ -142,7 +146,9 @@ def test_kernel_knows_no_tables_specs_or_paths(module):
     assert not outsiders(module) & forbidden
 
 
-@pytest.mark.parametrize("module", in_rooms("spec", "store", "regimes", "frames", "tables", "oracles"))
+@pytest.mark.parametrize(
+    "module", in_rooms("claims", "spec", "store", "regimes", "frames", "evidence", "judging", "tables", "oracles")
+)
 def test_table_side_knows_no_numba(module):
     assert not outsiders(module) & COMPILER
 
@@ -159,6 +165,11 @@ def test_what_both_sides_share_is_a_declaration_without_packages(module):
 
 @pytest.mark.parametrize("module", in_rooms("unit"))
 def test_unit_takes_arrays_and_knows_no_tables_specs_or_paths(module):
+    assert not outsiders(module) & (TABLES | SPECS_AND_FACES | PATHS)
+
+
+@pytest.mark.parametrize("module", in_rooms("claims", "intervals"))
+def test_claims_are_words_and_arrays_and_know_no_tables_specs_or_paths(module):
     assert not outsiders(module) & (TABLES | SPECS_AND_FACES | PATHS)
 
 

@@ -1,0 +1,196 @@
+"""The claims of a spec, judged by the draws of its run: one row for each claim and point. See docs/claims.md."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from fastlstm.claims import estimate as estimates
+from fastlstm.claims import points
+from fastlstm.claims.estimate import Bounds, Estimate, Sample
+from fastlstm.claims.prediction import VERDICTS, Comparison, Ordering, Verdict, worst
+from fastlstm.claims.statistic import Part
+from fastlstm.evidence import Evidence
+from fastlstm.intervals import ERROR
+from fastlstm.spec import Spec
+from fastlstm.spec.claims import Claim, chosen_points, predicted
+from fastlstm.store import VERDICTS as VERDICTS_TABLE
+from fastlstm.store import NotThere, RunDirectory, read_table, status
+
+_VERDICT = pa.dictionary(pa.int8(), pa.string())
+SCHEMA = pa.schema(
+    [
+        ("claim", pa.int32()),
+        ("text", pa.string()),
+        ("source", pa.string()),
+        ("statistic", pa.string()),
+        ("predicts", pa.string()),
+        ("point", pa.int32()),
+        ("estimate", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("predicted", pa.float64()),
+        ("tolerance", pa.float64()),
+        ("verdict", _VERDICT),
+        ("claim_verdict", _VERDICT),
+        ("draws", pa.int64()),
+        ("corrected_low", pa.float64()),
+        ("corrected_high", pa.float64()),
+        ("decides", pa.bool_()),
+    ]
+)
+
+
+class _Judge:
+    """One claim against a run."""
+
+    def __init__(self, claim: Claim, evidence: Evidence) -> None:
+        self.claim, self.evidence = claim, evidence
+        self.statistic, self.prediction = claim.estimated, claim.prediction
+        self.points = chosen_points(claim, evidence.of_points, evidence.total)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What is known of each point."""
+        match self.prediction:
+            case Comparison() as comparison:
+                return list(self._compared(comparison))
+            case Ordering() as ordering:
+                return list(self._ordered(ordering))
+
+    def _compared(self, comparison: Comparison) -> Iterator[dict[str, Any]]:
+        errors = (ERROR, ERROR / len(self.points))
+        numbers = predicted(comparison, self.evidence.of_points, self.evidence.total)
+        for point in self.points:
+            found = self._estimate(int(point), errors)
+            verdict = comparison.verdict(float(numbers[point]), self.claim.tolerance, *found.intervals)
+            room = comparison.room(float(numbers[point]), self.claim.tolerance, found.intervals[0])
+            yield _row(point, found, found.intervals[1], verdict, room) | {"predicted": float(numbers[point])}
+
+    def _ordered(self, ordering: Ordering) -> Iterator[dict[str, Any]]:
+        chains = points.chains(self.evidence.axes, ordering.axis, self.points)
+        steps = sum(len(chain) - 1 for chain in chains)
+        for chain in chains:
+            found, taken = [], []
+            for estimate, step in self._along(chain, (ERROR, ERROR / steps)):
+                found.append(estimate)
+                if step:
+                    verdict = ordering.verdict(self.claim.tolerance, *step)
+                    taken.append((VERDICTS.index(verdict), -ordering.room(step[0]), verdict, step[1]))
+            for number, point in enumerate(chain):
+                # the worse one of the steps to this point and from it
+                _, short, verdict, corrected = max(taken[max(0, number - 1) : number + 1])
+                yield _row(point, found[number], corrected, verdict, -short) | {"predicted": np.nan}
+
+    def _along(
+        self, chain: points.Indices, errors: Sequence[float]
+    ) -> Iterator[tuple[Estimate, tuple[Bounds, ...] | None]]:
+        """The estimate at each point of a chain, and the intervals of the step to it."""
+        paired = self._paired()
+        before: tuple[Estimate, Sample | None] | None = None
+        for point in map(int, chain):
+            # of a step between two estimates each has half the chance of error
+            estimate = self._estimate(point, [ERROR, *(error / 2 for error in errors)])
+            sample = self.evidence.in_rows(paired, point) if paired else None
+            step: tuple[Bounds, ...] | None = None
+            if before and paired and sample and before[1] and sample.draws == before[1].draws > 0:
+                bounds = self.evidence.names.bounds(paired)
+                step = estimates.paired_step(before[1], sample, bounds, errors)
+            elif before:
+                step = estimates.step(before[0], estimate)[1:]
+            yield estimate, step
+            before = estimate, sample
+
+    def _paired(self) -> Part | None:
+        """The part of which the same draws can be compared at two points, if there is one."""
+        part, names = self.statistic.parts[0], self.evidence.names
+        alone = self.statistic.is_plain and part.given is None and part.function in ("share", "mean")
+        # counts know all draws: where fewer have rows, pairs of these say less
+        return part if alone and names.rows and (names.histogram(part) is None or self.evidence.all_rows) else None
+
+    def _estimate(self, point: int, errors: Sequence[float]) -> Estimate:
+        parts = self.statistic.parts
+        found = [
+            estimates.estimate(
+                part,
+                self.evidence.sample(part, point),
+                self.evidence.names.bounds(part),
+                [error / len(parts) for error in errors],
+            )
+            for part in parts
+        ]
+        return estimates.combine(self.statistic, found, self.evidence.at(point))
+
+
+def _row(point: Any, found: Estimate, corrected: Bounds, verdict: Verdict, room: float) -> dict[str, Any]:
+    return {
+        "point": int(point),
+        "estimate": found.value,
+        "low": found.intervals[0].low,
+        "high": found.intervals[0].high,
+        "verdict": verdict,
+        "draws": found.draws,
+        "corrected_low": corrected.low,
+        "corrected_high": corrected.high,
+        "room": room,
+    }
+
+
+def judge(spec: Spec, path: str | os.PathLike[str]) -> pa.Table:
+    """The verdicts on all claims of a spec, from a run that has all its draws. Raises Damaged, DiskError."""
+    evidence = Evidence(spec, path)
+    rows = []
+    for number, claim in enumerate(spec.claim):
+        judged = _Judge(claim, evidence).rows()
+        about = {"claim": number, "text": claim.text, "source": claim.source or "", "tolerance": claim.tolerance}
+        about |= {"statistic": claim.statistic.strip(), "predicts": claim.predicts.strip()}
+        verdict = worst(row["verdict"] for row in judged)
+        decisive = min((row for row in judged if row["verdict"] == verdict), key=lambda row: row["room"])
+        about["claim_verdict"] = verdict
+        in_order = sorted(judged, key=lambda row: row["point"])
+        rows += [about | row | {"decides": row is decisive} for row in in_order]
+    columns = {field.name: [row[field.name] for row in rows] for field in SCHEMA if field.type != _VERDICT}
+    table = {name: pa.array(values, SCHEMA.field(name).type) for name, values in columns.items()}
+    for name in ("verdict", "claim_verdict"):
+        codes = np.array([VERDICTS.index(row[name]) for row in rows], np.int8)
+        table[name] = pa.DictionaryArray.from_arrays(codes, pa.array(VERDICTS))
+    said = json.dumps(_said(spec, status(path).draws), sort_keys=True)
+    return pa.table([table[name] for name in SCHEMA.names], schema=SCHEMA.with_metadata({"PANDAS_ATTRS": said}))
+
+
+def no_claims() -> pd.DataFrame:
+    """The table of verdicts for a spec without claims."""
+    frame: pd.DataFrame = SCHEMA.empty_table().to_pandas()
+    return frame
+
+
+def judge_claims(spec: Spec, directory: RunDirectory) -> None:
+    """Judge the claims of a spec by the draws that a run has, unless that is done, and write down which these were.
+
+    A run that was finished still is. Raises Damaged, DiskError.
+    """
+    if _are_judged(spec, directory.path):
+        return
+    finished = directory.finished
+    directory.write_spec(spec.normalised(folder=directory.path))
+    directory.write_table(VERDICTS_TABLE, judge(spec, directory.path))
+    if finished:
+        directory.finish()
+
+
+def _are_judged(spec: Spec, path: Path) -> bool:
+    try:
+        stored = read_table(path, VERDICTS_TABLE)
+    except NotThere:
+        return not spec.claim
+    said: dict[str, Any] = _said(spec, status(path).draws)
+    return stored.attrs == said
+
+
+def _said(spec: Spec, draws: int) -> dict[str, Any]:
+    """What the table says of itself: which claims were judged, and by how many draws of all points together."""
+    return {"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim], "draws": draws}
