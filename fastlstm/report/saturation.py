@@ -29,7 +29,7 @@ def draw(evidence: Evidence) -> list[Picture]:
     pictures = []
     for (gate, title), noise in zip(GATES.items(), spread, strict=True):
         left, right = evidence.rows(f"{gate}_left", f"{gate}_right").values()
-        figure, axes = sheet(4.6, width=4.2)
+        figure, axes = sheet(4.4, width=3.9)
         axes.plot([0, 1], [1, 0], color="#808080", linewidth=1)
         axes.scatter(left[chosen] + noise[0], right[chosen] + noise[1], s=9, c=shades, alpha=0.55, linewidths=0)
         for place, (name, colour) in enumerate(_FATES):

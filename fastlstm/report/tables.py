@@ -13,7 +13,7 @@ from fastlstm.report.style import number
 _MARKS = {"holds": "✓", "fails": "✗", "undecided": "?"}
 _MOST_OPEN = 12  # points that a claim shows before it folds them away
 _QUANTILES = {"q05": "5%", "q50": "50%", "q95": "95%"}
-_NORMS = {"log10_grad": "gradient", "log10_dh0": "|dL/dh₀|", "log10_dC0": "|dL/dC₀|"}
+_NORMS = {"log10_grad": "log10 |gradient|", "log10_dh0": "log10 |dL/dh₀|", "log10_dC0": "log10 |dL/dC₀|"}
 
 
 def verdicts(evidence: Evidence) -> str:
