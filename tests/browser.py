@@ -78,11 +78,11 @@ class Browser:
         self._ask("Page.navigate", url=path.resolve().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._receive())
-        asked = [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
-        complaints = [
-            e["params"] for e in self.events if e.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")
-        ]
-        return asked, complaints
+        asked = [event["request"]["url"] for event in self._seen("Network.requestWillBeSent")]
+        return asked, self._seen("Log.entryAdded") + self._seen("Runtime.exceptionThrown")
+
+    def _seen(self, method):
+        return [event["params"] for event in self.events if event.get("method") == method]
 
     def evaluate(self, expression):
         """The value of a JavaScript expression in the page; the page's own policy does not bind the inspector."""

@@ -2,8 +2,10 @@
 
 import base64
 import io
+import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -41,6 +43,12 @@ def short(folder):
 
 
 @pytest.fixture(scope="module")
+def drawn(short, folder):
+    """The report of the short run, in a folder of its own."""
+    return report([short.path], out=folder / "drawn" / "page.html")
+
+
+@pytest.fixture(scope="module")
 def rowless(folder):
     return fastlstm.run(specs.WHOLE | {"store": {"rows": "none", "dtype": "float64"}}, folder / "rowless")
 
@@ -75,6 +83,11 @@ class Parsed(HTMLParser):
 
 def figures(run):
     return sorted(path.name for path in (run.path / "figures").iterdir())
+
+
+def contents(folder):
+    """The bytes of all files, temporaries too."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 # What is drawn
@@ -124,7 +137,7 @@ def test_landscape_has_the_median_and_the_count_of_each_cell_and_none_where_it_i
 
 
 def test_landscape_of_a_loss_at_the_end_shows_what_can_vanish(whole, folder):
-    last = fastlstm.run(specs.SHORT | {"draws": 50, "loss": {"kind": "last"}}, folder / "last")
+    last = fastlstm.run(specs.case("float32, last output"), folder / "last")
     rows = last.draws()
     values, name = landscape.gradient(Evidence(last, "last"))
     np.testing.assert_array_equal(values, np.maximum(rows["log10_dh0"], rows["log10_dC0"]))
@@ -269,13 +282,11 @@ def test_a_report_is_no_part_of_the_run(whole):
     assert (whole.path / "report.html").is_file()
 
 
-def test_the_same_run_gives_the_same_bytes_whatever_the_settings_of_matplotlib(short, folder):
-    report([short.path], out=folder / "a" / "page.html")
+def test_the_same_run_gives_the_same_bytes_whatever_the_settings_of_matplotlib(short, drawn, tmp_path):
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.dpi": 20}):
-        report([short.path], out=folder / "b" / "page.html")
-    first, second = ({path.name: path.read_bytes() for path in (folder / name).rglob("*.*")} for name in "ab")
-    assert first == second
-    assert len(first) > 4
+        report([short.path], out=tmp_path / "page.html")
+    assert contents(tmp_path) == contents(drawn.parent)
+    assert len(contents(tmp_path)) > 4
 
 
 def test_figures_that_no_longer_fit_go_and_those_of_others_stay(short, folder):
@@ -289,10 +300,8 @@ def test_figures_that_no_longer_fit_go_and_those_of_others_stay(short, folder):
     assert not found & {"phase.png", "lags-3.png"}
 
 
-def test_a_page_that_cannot_be_written_leaves_the_old_one(short, folder, monkeypatch):
-    target = folder / "full" / "report.html"
-    report([short.path], out=target)
-    before = {path: path.read_bytes() for path in target.parent.rglob("*.*")}
+def test_a_page_that_cannot_be_written_leaves_the_old_one(short, drawn, monkeypatch):
+    before = contents(drawn.parent)
     written = []
 
     def fill_up(self, descriptor, data, write=Disk.write):
@@ -303,8 +312,8 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(short, folder, monkeyp
 
     monkeypatch.setattr(Disk, "write", fill_up)
     with pytest.raises(store.DiskError, match="No space"):
-        report([short.path], out=target)
-    assert {path: path.read_bytes() for path in target.parent.rglob("*.*")} == before
+        report([short.path], out=drawn)
+    assert contents(drawn.parent) == before
 
 
 # The command
@@ -342,3 +351,16 @@ def test_what_cannot_be_reported_is_named(short, folder, arguments, code, told):
     assert told in done.stderr
     assert not (folder / "nowhere").exists()
     assert not (folder / "unfinished" / "report.html").exists()
+
+
+# The example
+
+
+def test_the_tour_of_a_run_goes_through_without_a_warning(short, tmp_path):
+    tour = Path(__file__).parents[1] / "examples" / "explore.py"
+    command = [sys.executable, "-W", "error", str(tour), str(short.path), "picture.png"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.startswith("12,000 draws")
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.size == (1050, 600)
