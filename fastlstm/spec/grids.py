@@ -35,7 +35,7 @@ def rule_broken(right: str) -> PydanticCustomError:
     return PydanticCustomError("rule", "{right}", {"right": right})
 
 
-def rules_broken(problems: Iterable[tuple[Place, Any, str]]) -> ValidationError:
+def rules_broken(problems: Iterable[tuple[tuple[str | int, ...], Any, str]]) -> ValidationError:
     """Several broken rules: for each the place below the table, the value there, and what is right."""
     return ValidationError.from_exception_data(
         "spec",
