@@ -15,12 +15,35 @@ from PIL import Image
 from test_cli import call_here
 
 import fastlstm
-from fastlstm import regimes, store
-from fastlstm.report import evidence, landscape, report, style, trace
+from fastlstm import store
+from fastlstm.intervals import wilson
+from fastlstm.report import evidence, landscape, report, style, tables, trace
 from fastlstm.report.choose import KINDS
 from fastlstm.report.evidence import Evidence
 from fastlstm.store.disk import Disk
 
+# One of each verdict, and one of more points than are shown at once
+CLAIMS = [
+    {"text": "No draw <vanishes>.", "source": "nobody & 1997", "statistic": "share(vanished)", "predicts": "<= 0"},
+    {
+        "text": "The truncated gradient points where the full one does.",
+        "statistic": "quantile(cec_cosine, 0.1)",
+        "predicts": ">= 1 - steps / 20",
+        "where": "steps == 2",
+    },
+    {
+        "text": "The median is this number.",
+        "statistic": "median(log10_grad)",
+        "predicts": "== -1.045",
+        "tolerance": 0.001,
+        "where": "point == 0",
+    },
+    {
+        "text": "Larger weights, smaller adjoints.",
+        "statistic": "median(log10_dC0)",
+        "predicts": "falls along default_normal_std",
+    },
+]
 TITLE = "Do <all> gradients & adjoints live?"  # what HTML must not take for its own
 
 
@@ -32,7 +55,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(folder):
     """A run with all groups, its rows, and its report."""
-    run = fastlstm.run(specs.WHOLE | {"title": TITLE}, folder / "whole")
+    run = fastlstm.run(specs.WHOLE | {"title": TITLE, "claim": CLAIMS}, folder / "whole")
     assert report([run.path]) == run.path / "report.html"
     return run
 
@@ -238,6 +261,68 @@ def test_page_has_the_question_and_the_spec_as_text(whole):
     assert "seed = 7" in text
 
 
+def plain(cell):
+    """The number that a cell of a table says."""
+    return float(cell.replace(",", "").replace("\N{MINUS SIGN}", "-"))
+
+
+def check_verdicts(rows, claims, points):
+    """Every row of the verdicts of a claim says what the run says."""
+    assert len(rows) == len(claims)
+    for cells, claim in zip(rows, claims.to_dict("records"), strict=True):
+        point, *axes, estimate, interval, predicted, draws, verdict = cells
+        assert int(point) == claim["point"]
+        at = points.loc[claim["point"]]
+        assert [float(value) for value in axes] == [at["steps"], at["default_normal_std"]]
+        low, high = interval.split(" to ")
+        for said, true in ((estimate, "estimate"), (low, "low"), (high, "high"), (draws, "draws")):
+            assert plain(said) == pytest.approx(claim[true], rel=6e-3)
+        if np.isnan(claim["predicted"]):
+            assert predicted == ""
+        else:
+            assert plain(predicted) == pytest.approx(claim["predicted"], rel=6e-3)
+        assert verdict.split()[1] == claim["verdict"]
+
+
+def verdict_tables(path):
+    """The rows of each table of verdicts on a page, without their heads."""
+    found = []
+    for row in Parsed(path).rows:
+        if row[-1] == "verdict":
+            found.append([])
+        elif row[-1].endswith(("holds", "fails", "undecided")):
+            found[-1].append(row)
+    return found
+
+
+def test_every_number_of_the_verdicts_is_that_of_the_run(whole):
+    claims, points = whole.claims(), whole.points().set_index("point")
+    assert claims.groupby("claim")["claim_verdict"].first().tolist() == ["fails", "holds", "undecided", "holds"]
+    shown = verdict_tables(whole.path / "report.html")
+    assert len(shown) == len(CLAIMS)
+    for rows, (_, claim) in zip(shown, claims.groupby("claim"), strict=True):
+        check_verdicts(rows, claim, points)
+    text = (whole.path / "report.html").read_text(encoding="utf-8")
+    assert '✗ fails</span> No draw &lt;vanishes&gt;. <span class="source">nobody &amp; 1997</span>' in text
+    assert "<code>quantile(cec_cosine, 0.1)</code> <code>&gt;= 1 - steps / 20</code>" in text
+    assert text.index("<h2>Claims</h2>") < text.index("<h2>Gradient over")
+
+
+def test_a_claim_of_many_points_shows_the_one_that_decides_and_folds_the_others_away(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_MOST_OPEN", 3)
+    (tmp_path / "page.html").write_text(tables.verdicts(Evidence(whole, "whole")), encoding="utf-8")
+    claims, points = whole.claims(), whole.points().set_index("point")
+    first = claims[claims["claim"] == 0]
+    decides, everything = verdict_tables(tmp_path / "page.html")[:2]
+    check_verdicts(decides, first[first["decides"]], points)
+    check_verdicts(everything, first, points)
+    assert "all 4 points: ✗ 4 fails" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_page_of_a_run_without_claims_has_no_such_section(drawn):
+    assert "Claims" not in drawn.read_text(encoding="utf-8")
+
+
 def test_regime_table_of_the_page_is_that_of_the_run(whole):
     rows = Parsed(whole.path / "report.html").rows
     head = next(place for place, row in enumerate(rows) if row[:4] == ["f", "i", "o", "draws"])
@@ -246,25 +331,23 @@ def test_regime_table_of_the_page_is_that_of_the_run(whole):
     assert len(rows) == head + 1 + len(overall)
     names = ["log10_grad", "log10_dh0", "log10_dC0"]
     for cells, (_, row) in zip(shown, overall.iterrows(), strict=True):
-        said = [float(cell.replace(",", "").replace("\N{MINUS SIGN}", "-")) for cell in cells[3:6] + cells[7:8]]
+        said = [plain(cell) for cell in cells[3:6] + cells[7:8]]
         true = [row["draws"], row["share"], row["vanished"] / row["draws"], row["exploded"] / row["draws"]]
-        said += [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in cells[9:]]
+        said += [plain(cell) for cell in cells[9:]]
         true += [row[f"{name}_{q}"] for name in names for q in ("q05", "q50", "q95")]
         np.testing.assert_allclose(said, true, rtol=6e-3)
         assert cells[:3] == [row["regime_f"], row["regime_i"], row["regime_o"]]
         interval = [float(bound) for bound in cells[6].split(" to ")]
-        np.testing.assert_allclose(interval, regimes.wilson(row["vanished"], row["draws"]), rtol=6e-3)
+        np.testing.assert_allclose(interval, wilson(row["vanished"], row["draws"]), rtol=6e-3)
 
 
-def test_runs_stand_side_by_side(whole, short, folder):
+def test_runs_stand_side_by_side(whole, short, folder, monkeypatch):
+    few = [kind for kind in KINDS if kind.name in ("landscape", "phase")]
+    monkeypatch.setattr(fastlstm.report, "KINDS", few)  # of the others there is nothing new to see
     page = Parsed(report([whole.path, short.path]))
     assert (folder / "report.html").is_file()
-    of_one = Parsed(whole.path / "report.html").attributes("img")
-    mine = [image["src"] for image in of_one]
-    both = [image["src"] for image in page.attributes("img")]
-    assert [source for source in both if source in mine] == mine
-    assert len(both) > len(mine)
-    assert [source in mine for source in both[:2]] == [True, False]  # the same kind of both, one after the other
+    alone = [image["src"] for image in Parsed(whole.path / "report.html").attributes("img")]
+    assert [image["src"] in alone for image in page.attributes("img")] == [True, False, True]  # whole, short; whole
     assert not (short.path / "figures").exists()
     text = (folder / "report.html").read_text(encoding="utf-8")
     assert text.index(">whole") < text.index(">short")

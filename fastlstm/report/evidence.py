@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fastlstm import store
 from fastlstm.frames import chosen_measures
 from fastlstm.measures import Measure
 from fastlstm.report.tally import Tally
@@ -39,9 +38,9 @@ class Evidence:
         return self.run.overall()
 
     @cached_property
-    def claims(self) -> pd.DataFrame | None:
-        """The verdicts on the spec's claims, one row for each claim and point; None if it makes none."""
-        return store.read_table(self.run.path, "claims") if "claims" in self.status.tables else None
+    def claims(self) -> pd.DataFrame:
+        """The verdicts on the spec's claims, one row for each claim and point; empty if it makes none."""
+        return self.run.claims()
 
     @cached_property
     def _counts(self) -> pd.DataFrame:

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from fastlstm.regimes import CLASSES, REGIMES
+from fastlstm.measures import CLASSES
+from fastlstm.regimes import REGIMES
 from fastlstm.report import landscape
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.kind import Kind

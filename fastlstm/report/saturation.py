@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from fastlstm.measures import GATES
-from fastlstm.regimes import FLAGS
+from fastlstm.measures import FLAGS, GATES
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.kind import Kind
 from fastlstm.report.style import BLUE, ORANGE, VERMILION, Picture, count, finish, percent, sheet

@@ -18,25 +18,24 @@ _NORMS = {"log10_grad": "log10 |gradient|", "log10_dh0": "log10 |dL/dh₀|", "lo
 
 def verdicts(evidence: Evidence) -> str:
     """The claims of a run, each with its verdict, and how it stands at each point; empty without claims."""
-    if evidence.claims is None or evidence.claims.empty:
-        return ""
-    return "\n".join(_claim(evidence, of) for _, of in evidence.claims.groupby("claim", sort=True))
+    return "\n".join(_claim(evidence, of) for _, of in evidence.claims.groupby("claim"))
 
 
 def _claim(evidence: Evidence, claim: pd.DataFrame) -> str:
     first = claim.iloc[0]
     source = f' <span class="source">{escape(first["source"])}</span>' if first["source"] else ""
-    said = f"<code>{escape(first['statistic'])}</code> {escape(first['predicts'])}"
+    said = f"<code>{escape(first['statistic'])}</code> <code>{escape(first['predicts'])}</code>"
     if first["tolerance"]:
         said += f", tolerance {number(first['tolerance'])}"
     axes = list(evidence.axes())
     head = ["point", *axes, "estimate", "95% interval", "predicted", "draws", "verdict"]
-    rows = [_point(evidence, axes, row) for row in claim.to_dict("records")]
-    table = _table(head, rows)
-    if len(rows) > _MOST_OPEN:
+    table = _table(head, [_point(evidence, axes, row) for row in claim.to_dict("records")])
+    if len(claim) > _MOST_OPEN:
         counts = claim["verdict"].value_counts()
         sums = ", ".join(f"{_MARKS[name]} {counts[name]} {name}" for name in _MARKS if counts.get(name))
-        table = f"<details><summary>{len(rows)} points: {sums}</summary>{table}</details>"
+        decisive = [_point(evidence, axes, row) for row in claim[claim["decides"]].to_dict("records")]
+        folded = f"<details><summary>all {len(claim)} points: {sums}</summary>{table}</details>"
+        table = f"<p>The point that decides:</p>{_table(head, decisive)}{folded}"
     heading = f"{_badge(first['claim_verdict'])} {escape(first['text'])}"
     return f'<section class="claim"><h3>{heading}{source}</h3><p>{said}</p>{table}</section>'
 

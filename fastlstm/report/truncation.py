@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from fastlstm.regimes import CLASSES, wilson
+from fastlstm.intervals import wilson
+from fastlstm.measures import CLASSES
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.kind import Kind
 from fastlstm.report.style import BLUE, VERMILION, Picture, count, finish, log_ticks, percent, sheet
