@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.kind import Kind
-from fastlstm.report.style import EMPTY, Picture, count, finish, number, outline, sheet, shown_decades
+from fastlstm.report.style import EMPTY, Picture, count, finish, number, part, sheet, shown_decades
 
 # Gates pile up at 0 and 1, and over many steps 0.99 and 0.999 are worlds apart.
 EDGES = (0.0, 0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999, 1.0)
@@ -61,9 +61,8 @@ def draw(evidence: Evidence) -> list[Picture]:
         dark = found[row, column] < (low + high) / 2
         ink = "white" if dark else "black"
         axes.text(column, row, count(draws[row, column]), ha="center", va="center", fontsize=8.5, color=ink)
-    alive = np.nan_to_num(found, nan=-math.inf) > dead
-    outline(axes, alive, color="white", linewidth=4, solid_capstyle="round")
-    outline(axes, alive, color="black", linewidth=1.5, solid_capstyle="round")
+    part(axes, found, dead, color="white", linewidth=4.5)
+    part(axes, found, dead, color="black", linewidth=2)
     ticks = np.arange(CELLS + 1) - 0.5
     labels = [f"{edge:g}" for edge in EDGES]
     axes.set_xticks(ticks, labels, rotation=45)
@@ -73,23 +72,23 @@ def draw(evidence: Evidence) -> list[Picture]:
     has_less = bool((found < low).any())
     bar = figure.colorbar(shown, ax=axes, shrink=0.9, extend="min" if has_less else "neither")
     bar.set_label(f"median log$_{{10}}$ {name}")
-    return [finish(figure, "landscape", _says(found, alive, dead))]
+    return [finish(figure, "landscape", _says(found, dead))]
 
 
-def _says(found: NDArray[np.float64], alive: NDArray[np.bool_], dead: float) -> str:
-    cells = int(np.isfinite(found).sum() + np.isneginf(found).sum())
+def _says(found: NDArray[np.float64], dead: float) -> str:
+    cells, alive = int((~np.isnan(found)).sum()), int((found > dead).sum())
     row, column = np.unravel_index(int(np.nanargmax(found)), found.shape)
     where = f"f in {EDGES[column]:g} to {EDGES[column + 1]:g}, i in {EDGES[row]:g} to {EDGES[row + 1]:g}"
-    return f"Median gradient above {number(10**dead)} in {int(alive.sum())} of {cells} cells; largest at {where}"
+    return f"Median gradient above {number(10**dead)} in {alive} of {cells} cells; largest at {where}"
 
 
 KIND = Kind(
     name="landscape",
     heading="Gradient over mean forget and input gate",
     caption="Each cell holds the draws whose gates had these means over the steps; colour is the median of log10 of "
-    "their gradient, and the number in it is how many draws they are. Grey cells have no draws. The outlined cells "
-    "have a median above the spec's threshold for a vanished gradient. An arrow at the colour bar: there are smaller "
-    "values, down to a true 0.",
+    "their gradient, and the number in it is how many draws they are. Grey cells have no draws. The line "
+    "parts medians above and below the spec's threshold for a vanished gradient. An arrow at the colour bar: there are "
+    "smaller values, down to a true 0.",
     fits=fits,
     draw=draw,
 )

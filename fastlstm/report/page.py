@@ -27,7 +27,7 @@ p { margin: .2rem 0 .6rem; max-width: 48rem; }
 .side-by-side { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
 .side-by-side > div { min-width: 0; }
 img { display: block; max-width: 100%; height: auto; border: 1px solid #ddd; background: #fff; }
-.box { overflow-x: auto; max-width: 100%; border: 1px solid #ddd; }
+.box { overflow-x: auto; width: fit-content; max-width: 100%; border: 1px solid #ddd; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; }
 th { background: #f2f2f2; }

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.kind import Kind
-from fastlstm.report.style import BLUE, Picture, count, finish, number, outline, percent, sheet
+from fastlstm.report.style import BLUE, Picture, count, finish, number, part, percent, sheet
 
 _MEASURE = "lyapunov_1"
 _MOST_LABELS = 8  # values printed into cells only where the grid is coarse enough to read them
@@ -35,7 +35,7 @@ def _map(evidence: Evidence, down: str, along: str) -> Picture:
     figure, axes = sheet(1.9 + min(4.5, 0.55 * len(rows)))
     shown = axes.imshow(median, origin="lower", aspect="auto", cmap="PuOr_r", vmin=-most, vmax=most)
     axes.grid(False)
-    outline(axes, median > 0, color="black", linewidth=2.5, solid_capstyle="round")
+    part(axes, median, 0.0, color="black", linewidth=3)
     if len(columns) <= _MOST_LABELS:
         for (row, column), value in np.ndenumerate(median):
             ink = "white" if abs(value) > 0.7 * most else "black"
@@ -48,7 +48,7 @@ def _map(evidence: Evidence, down: str, along: str) -> Picture:
     bar.set_label(r"median $\lambda_1$ / (1/step)")
     each = tallies[0][0].draws
     text = (
-        f"The median exponent is above 0 in {int((median > 0).sum())} of {median.size} cells (n = {count(each)} each)"
+        f"The median exponent is positive in {int((median > 0).sum())} of {median.size} cells (n = {count(each)} each)"
     )
     return finish(figure, "phase", f"{text}; {_share(evidence)}")
 
@@ -74,7 +74,7 @@ def _bands(evidence: Evidence, along: str) -> Picture:
 
 
 def _share(evidence: Evidence) -> str:
-    return f"{percent(evidence.tally(_MEASURE).share_above(0.0))} of all draws are"
+    return f"{percent(evidence.tally(_MEASURE).share_above(0.0))} of all draws are above 0"
 
 
 def _label(value: object) -> str:

@@ -122,12 +122,13 @@ def shown_decades(found: NDArray[np.float64], deepest: float) -> tuple[int, int]
     return max(low, math.floor(min(deepest, high - 1))), max(high, low + 1)
 
 
-def outline(axes: Axes, inside: NDArray[np.bool_], **line: Any) -> None:
-    """Draw the border between the cells of an image that are inside and those that are not; rows first."""
-    for row, column in np.argwhere(inside[:, 1:] != inside[:, :-1]):
-        axes.plot([column + 0.5] * 2, [row - 0.5, row + 0.5], **line)
-    for row, column in np.argwhere(inside[1:] != inside[:-1]):
-        axes.plot([column - 0.5, column + 0.5], [row + 0.5] * 2, **line)
+def part(axes: Axes, values: NDArray[np.float64], threshold: float, **line: Any) -> None:
+    """Draw the border between the cells of an image above a threshold and those below; NaN is neither. Rows first."""
+    side = np.where(np.isnan(values), 0, np.where(values > threshold, 1, -1))
+    for row, column in np.argwhere(side[:, 1:] * side[:, :-1] < 0):
+        axes.plot([column + 0.5] * 2, [row - 0.5, row + 0.5], solid_capstyle="round", **line)
+    for row, column in np.argwhere(side[1:] * side[:-1] < 0):
+        axes.plot([column - 0.5, column + 0.5], [row + 0.5] * 2, solid_capstyle="round", **line)
 
 
 def shades(levels: Sequence[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from fastlstm.report.tally import Tally
 
 _SMALLEST = -4  # log10 of the smallest K shown
 _LARGEST = 60
+_CURVES = 10  # at most; of an axis with more values, evenly spaced ones
 
 
 def fits(evidence: Evidence) -> bool:
@@ -29,16 +30,12 @@ def draw(evidence: Evidence) -> list[Picture]:
     return [_picture(evidence, f"survival-{side}", f"log10_{side}_max", axis, said) for side, axis, said in sides]
 
 
-def telling_axis(evidence: Evidence, most: int, says: Callable[[NDArray[Any]], float]) -> str | None:
-    """The axis, of those with at most so many values, along which a number changes most; None without axes.
-
-    says: the number of some points, finite.
-    """
+def telling_axis(evidence: Evidence, says: Callable[[NDArray[Any]], float]) -> str | None:
+    """The axis along which a number changes most; None without axes. says: the number of some points, finite."""
     spans = {}
-    for axis, values in evidence.axes().items():
-        if len(values) <= most:
-            numbers = [says(points) for points in evidence.levels(axis).values()]
-            spans[axis] = max(numbers) - min(numbers)
+    for axis in evidence.axes():
+        numbers = [says(points) for points in evidence.levels(axis).values()]
+        spans[axis] = max(numbers) - min(numbers)
     return max(spans, key=lambda axis: spans[axis]) if spans else None
 
 
@@ -46,12 +43,13 @@ def _picture(evidence: Evidence, name: str, measure: str, axis: str, said: str) 
     def far(points: NDArray[Any]) -> float:
         return max(-99.0, evidence.tally(measure, points).quantiles()[0.99])
 
-    chosen = telling_axis(evidence, 12, far)
+    chosen = telling_axis(evidence, far)
     everything = evidence.tally(measure)
     tallies: dict[Hashable, Tally] = {f"all draws (n = {count(everything.draws)})": everything}
     if chosen is not None:
-        groups = evidence.levels(chosen).items()
-        tallies = {value: evidence.tally(measure, points) for value, points in groups}
+        levels = list(evidence.levels(chosen).items())
+        shown = np.unique(np.linspace(0, len(levels) - 1, min(len(levels), _CURVES)).round().astype(int))
+        tallies = {levels[place][0]: evidence.tally(measure, levels[place][1]) for place in shown}
     most = min(_LARGEST, math.ceil(max(1.0, everything.high))) if math.isfinite(everything.high) else 1
     fewest = min(1 / max(1, tally.draws) for tally in tallies.values())
     floor = math.floor(math.log10(fewest))

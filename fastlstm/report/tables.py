@@ -18,7 +18,12 @@ _NORMS = {"log10_grad": "log10 |gradient|", "log10_dh0": "log10 |dL/dh₀|", "lo
 
 def verdicts(evidence: Evidence) -> str:
     """The claims of a run, each with its verdict, and how it stands at each point; empty without claims."""
-    return "\n".join(_claim(evidence, of) for _, of in evidence.claims.groupby("claim"))
+    claims = evidence.claims
+    if claims.empty:
+        return ""
+    counts = claims.groupby("claim")["claim_verdict"].first().value_counts()
+    sums = ", ".join(f"{counts[name]} {_badge(name)}" for name in _MARKS if counts.get(name))
+    return "\n".join([f"<p>{sums}</p>", *(_claim(evidence, of) for _, of in claims.groupby("claim"))])
 
 
 def _claim(evidence: Evidence, claim: pd.DataFrame) -> str:
@@ -26,9 +31,9 @@ def _claim(evidence: Evidence, claim: pd.DataFrame) -> str:
     source = f' <span class="source">{escape(first["source"])}</span>' if first["source"] else ""
     said = f"<code>{escape(first['statistic'])}</code> <code>{escape(first['predicts'])}</code>"
     if first["tolerance"]:
-        said += f", tolerance {number(first['tolerance'])}"
+        said += f", tolerance {_exact(first['tolerance'])}"
     axes = list(evidence.axes())
-    head = ["point", *axes, "estimate", "95% interval", "predicted", "draws", "verdict"]
+    head = ["verdict", "point", *axes, "estimate", "95% interval", "predicted", "draws"]
     table = _table(head, [_point(evidence, axes, row) for row in claim.to_dict("records")])
     if len(claim) > _MOST_OPEN:
         counts = claim["verdict"].value_counts()
@@ -43,14 +48,18 @@ def _claim(evidence: Evidence, claim: pd.DataFrame) -> str:
 def _point(evidence: Evidence, axes: list[str], row: dict[Any, Any]) -> list[str]:
     at = evidence.points.loc[row["point"]]
     return [
+        _badge(row["verdict"]),
         str(row["point"]),
         *(escape(_plain(at[axis])) for axis in axes),
-        number(row["estimate"]),
-        f"{number(row['low'])} to {number(row['high'])}",
-        "" if math.isnan(row["predicted"]) else number(row["predicted"]),
+        _exact(row["estimate"]),
+        f"{_exact(row['low'])} to {_exact(row['high'])}",
+        "" if math.isnan(row["predicted"]) else _exact(row["predicted"]),
         f"{row['draws']:,}",
-        _badge(row["verdict"]),
     ]
+
+
+def _exact(value: float) -> str:
+    return number(value, digits=4)
 
 
 def _plain(value: Any) -> str:
@@ -68,11 +77,11 @@ def regimes(evidence: Evidence) -> str:
     head += [f"{_NORMS[name]} {q}" for name in norms for q in _QUANTILES.values()]
     rows = []
     for row in evidence.overall.to_dict("records"):
-        cells = [str(row[f"regime_{gate}"]) for gate in GATES] + [f"{row['draws']:,}", number(row["share"])]
+        cells = [str(row[f"regime_{gate}"]) for gate in GATES] + [f"{row['draws']:,}", _exact(row["share"])]
         for flag in ("vanished", "exploded"):
-            interval = f"{number(row[f'{flag}_low'])} to {number(row[f'{flag}_high'])}"
-            cells += [number(row[flag] / row["draws"]), interval]
-        rows.append(cells + [number(row[f"{name}_{q}"]) for name in norms for q in _QUANTILES])
+            interval = f"{_exact(row[f'{flag}_low'])} to {_exact(row[f'{flag}_high'])}"
+            cells += [_exact(row[flag] / row["draws"]), interval]
+        rows.append(cells + [_exact(row[f"{name}_{q}"]) for name in norms for q in _QUANTILES])
     return _table(head, rows)
 
 

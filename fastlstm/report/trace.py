@@ -11,10 +11,23 @@ from fastlstm.oracles import naive
 from fastlstm.replays import Replay, replay
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.kind import Kind
-from fastlstm.report.style import BLUE, GREEN, ORANGE, PURPLE, VERMILION, Picture, finish, log_ticks, power, sheet
+from fastlstm.report.style import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    Picture,
+    finish,
+    log_ticks,
+    number,
+    power,
+    sheet,
+)
 from fastlstm.unit import gradients
 
 _LONGEST = 100_000  # steps that are worth the time
+_ORBIT = 1000  # steps from which on the states make a picture of their own
 _PLACES = 400  # steps at which the adjoints are computed, at most
 _LARGEST = 250.0  # log10; what a draw made again holds are floats
 _DEEPEST = -40
@@ -78,8 +91,8 @@ def fits(evidence: Evidence) -> bool:
 
 def draw(evidence: Evidence) -> list[Picture]:
     """Gates, state and adjoints of one draw over the same steps."""
-    point, number, why = chosen(evidence)
-    again = replay(evidence.run.path, point=point, draw=number)
+    point, which, why = chosen(evidence)
+    again = replay(evidence.run.path, point=point, draw=which)
     found = adjoints(again)
     trace, steps = again.trace, len(again.drawn.x)
     t = np.arange(1, steps + 1)
@@ -107,8 +120,21 @@ def draw(evidence: Evidence) -> list[Picture]:
     for axes in (gates, state, back):
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     begin, peak = (power(float(size)) for size in (sizes["|dL/dh$_t$|"][0], known.max(initial=-math.inf)))
-    title = f"Point {point}, draw {number}, {why}: it reaches {peak}; |dL/dh_0| is {begin}"
-    return [finish(figure, "trace", title)]
+    title = f"Point {point}, draw {which}, {why}: it reaches {peak}; |dL/dh_0| is {begin}"
+    shown = [finish(figure, "trace", title)]
+    return [*shown, _orbit(again)] if steps >= _ORBIT else shown
+
+
+def _orbit(again: Replay) -> Picture:
+    """The states of a long draw in the plane of C and h, once it has settled."""
+    settled = len(again.drawn.x) // 10
+    C, h = again.trace.C[0, settled:], again.trace.h[0, settled:]
+    figure, axes = sheet(5.0)
+    axes.plot(C, h, ".", color=BLUE, markersize=2.5, alpha=0.6)
+    axes.set_xlabel("cell C")
+    axes.set_ylabel("hidden state h")
+    title = f"The last {len(C):,} states of the same draw: C from {number(C.min())} to {number(C.max())}"
+    return finish(figure, "trace-orbit", title)
 
 
 KIND = Kind(

@@ -94,7 +94,8 @@ def _cosines(cosines: dict[str, list[Tally]], labels: list[str]) -> Picture:
     figure.legend(loc="outside lower left", ncols=2)
     cec, local = (percent(1 - cosines[mode][-1].share_above(0.0)) for mode in _MODES)
     last = labels[-1].partition("\n")[0]
-    title = f"At {last} they point away from the full gradient in {cec} (1997) and {local} (one step) of draws"
+    away = "truncated gradients point away from the full one"
+    title = f"At {last} {away} in {cec} (1997) and {local} (one step) of draws"
     return finish(figure, "truncation-cosine", title)
 
 
