@@ -42,7 +42,7 @@ ROOMS = {
     "estimate": {"kernel", "spec", "store", "frames", "simulation", "sweep"},
     "progress": set(),
     "tables": {"names", "measures", "replays"},
-    "report": {"names", "measures", "intervals", "oracles", "regimes", "frames", "store", "unit", "runs", "replays"},
+    "report": {"names", "measures", "intervals", "oracles", "regimes", "frames", "store", "runs", "replays"},
     "cli": {"__init__", "threads", "spec", "store", "sweep", "runs", "replays"}
     | {"audit", "estimate", "progress", "report", "tables"},
     "__init__": {"names", "spec", "runs", "replays", "unit"},

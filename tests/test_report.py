@@ -17,6 +17,7 @@ from test_cli import call_here
 import fastlstm
 from fastlstm import store
 from fastlstm.intervals import wilson
+from fastlstm.replays import replay
 from fastlstm.report import evidence, landscape, phase, report, style, tables, trace
 from fastlstm.report.choose import KINDS
 from fastlstm.report.evidence import Evidence
@@ -194,32 +195,52 @@ def test_tallies_have_the_quantiles_and_shares_of_the_rows(whole):
     assert of_regime.draws == (rows["regime_f"] == "left").sum()
 
 
+def check_adjoints(again):
+    """The adjoints are those of the row: the first, the largest, and at the lags, where these were measured."""
+    found, measured = trace.adjoints(again), again.drawn.measures
+    steps = len(again.drawn.x)
+    for side, logs in zip(("dh", "dC"), found, strict=True):
+        assert len(logs) == steps + 1
+        assert logs[0] == pytest.approx(measured[f"log10_{side}0"], abs=1e-8)
+        assert logs.max() == pytest.approx(measured[f"log10_{side}_max"], abs=1e-8)
+        for lag in (1, 2, 5, 10, 20):
+            if f"log10_{side}_lag_{lag}" in measured:
+                assert logs[-1 - lag] == pytest.approx(measured[f"log10_{side}_lag_{lag}"], abs=1e-8)
+    return found
+
+
 def test_trace_has_the_adjoints_that_the_row_has(whole):
     for point, draw in ((0, 3), (3, 17), (3, 1200)):
-        again = fastlstm.replays.replay(whole.path, point=point, draw=draw)
-        found, measured = trace.adjoints(again), again.drawn.measures
-        steps = len(again.drawn.x)
-        np.testing.assert_array_equal(found.t, np.arange(steps + 1))
-        for side, values in (("dh", found.dh), ("dC", found.dC)):
-            logs = np.log10(values)
-            assert logs[0] == pytest.approx(measured[f"log10_{side}0"], abs=1e-9)
-            assert logs.max() == pytest.approx(measured[f"log10_{side}_max"], abs=1e-9)
-            for lag in (1, 2, 5, 10, 20):
-                if lag < steps:
-                    assert logs[-1 - lag] == pytest.approx(measured[f"log10_{side}_lag_{lag}"], abs=1e-9)
+        check_adjoints(replay(whole.path, point=point, draw=draw))
 
 
-def test_long_draws_are_traced_at_some_steps_and_show_their_orbit(folder):
-    run = fastlstm.run(specs.SHORT | {"steps": 1000, "draws": 2}, folder / "long")
-    seen = Evidence(run, "long")
-    point, draw, _ = trace.chosen(seen)
-    again = fastlstm.replays.replay(run.path, point=point, draw=draw)
-    found = trace.adjoints(again)
-    assert len(found.t) == 400
-    assert found.t[[0, -1]].tolist() == [0, 1000]
-    np.testing.assert_allclose(found.dh[0], np.abs(again.grads.h0[0]), rtol=1e-9)
+# An attractor of Laurent and von Brecht 2017: its gradient grows by a factor of 1.7 at every step
+CHAOS = {"W_hf": -4.49, "W_hi": 6.69, "W_ho": 4.25, "W_hc": -8.96, "b_f": 2.2, "b_i": -1.05, "b_o": 3.08, "b_c": 1.32}
+
+
+def test_trace_goes_below_the_range_of_floats(folder):
+    spec = specs.case("constant, sum of outputs") | {"draws": 1, "steps": 1000}
+    shut = {"default": 0.0, "b_f": -6.0, "b_c": 1.0, "W_y": 1.0, "b_y": -40.0}  # only the cell path, and it decays
+    for params in (shut, shut | {"W_hc": 1e-3}):
+        run = fastlstm.run(spec | {"params": params}, folder / f"shut {len(params)}")
+        check_adjoints(replay(run.path, point=0, draw=0))
+
+
+def test_trace_of_a_long_draw_goes_beyond_floats_and_shows_its_orbit(folder):
+    spec = specs.case("constant, sum of outputs") | {"draws": 2, "steps": 2000}
+    run = fastlstm.run(spec | {"params": CHAOS | {"W_y": 1.0, "default": 0.0}}, folder / "long")
+    found = check_adjoints(replay(run.path, point=0, draw=1))
+    assert found.dh.max() > 400
     with style.drawing():
-        assert [picture.name for picture in trace.draw(seen)] == ["trace", "trace-orbit"]
+        assert [picture.name for picture in trace.draw(Evidence(run, "long"))] == ["trace", "trace-orbit"]
+
+
+def test_trace_of_a_draw_whose_gradient_dies_ends_in_zero(folder):
+    spec = specs.case("constant, sum of outputs") | {"draws": 1, "params": {"default": 0.0, "b_y": 0.5}}
+    run = fastlstm.run(spec, folder / "dead")
+    assert np.isneginf(np.concatenate(check_adjoints(replay(run.path, point=0, draw=0)))).all()
+    with style.drawing():
+        assert len(trace.draw(Evidence(run, "dead"))) == 1
 
 
 def test_trace_shows_the_draw_with_the_largest_adjoint(whole, rowless):

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlstm.names import PARAMETERS
 from fastlstm.oracles import naive
 from fastlstm.replays import Replay, replay
 from fastlstm.report.evidence import Evidence
@@ -24,54 +23,59 @@ from fastlstm.report.style import (
     power,
     sheet,
 )
-from fastlstm.unit import gradients
 
 _LONGEST = 100_000  # steps that are worth the time
 _ORBIT = 1000  # steps from which on the states make a picture of their own
-_PLACES = 400  # steps at which the adjoints are computed, at most
-_LARGEST = 250.0  # log10; what a draw made again holds are floats
 _DEEPEST = -40
-_NUMBERS_AT_ONCE = 2**22
 
 
 class Adjoints(NamedTuple):
-    """|dL/dh_t| and |dL/dC_t| at some steps t, the first 0 and the last T."""
+    """log10 of |dL/dh_t| and |dL/dC_t|, t = 0..T, each (T + 1,); beyond the range of floats too."""
 
-    t: NDArray[np.int64]
     dh: NDArray[np.float64]
     dC: NDArray[np.float64]
 
 
 def adjoints(again: Replay) -> Adjoints:
-    """The adjoints of a draw, each from a gradient that starts there.
+    """The adjoints of a draw, back along the very orbit that was computed, which matters where it is unstable.
 
-    What reaches (h_t, C_t) from later steps is the gradient of the initial state of a unit that starts in it: the orbit
-    is the same to the bit, which matters where it is unstable. dh_t adds the output's own share (B2 of
-    docs/derivation.md), dC_t that of h_t (B3).
+    With J1 to J3 of docs/derivation.md, B2 is dh_t = W_y delta_t + a_{t+1} dC_{t+1} + b_{t+1} dh_{t+1}.
     """
     drawn, trace = again.drawn, again.trace
-    steps = len(drawn.x)
-    W_y, b_y = drawn.params[PARAMETERS.index("W_y")], drawn.params[PARAMETERS.index("b_y")]
-    kind = again.spec.loss.kind
-    loss = naive.loss_and_dy(kind, trace.y, drawn.target, W_y * trace.h + b_y, silent_steps=drawn.silent)
-    h = np.concatenate([np.atleast_1d(drawn.h0), trace.h[0]])
-    C = np.concatenate([np.atleast_1d(drawn.C0), trace.C[0]])
-    t = np.unique(np.linspace(0, steps, min(steps + 1, _PLACES)).round().astype(np.int64))
-    dh, dC = np.empty(len(t)), np.empty(len(t))
-    at_once = max(1, _NUMBERS_AT_ONCE // steps)
-    for first in range(0, len(t), at_once):
-        starts = t[first : first + at_once]
-        x, dy = np.zeros((2, len(starts), steps), trace.h.dtype)  # after the end nothing is lost and nothing counts
-        for row, start in enumerate(starts):
-            x[row, : steps - start] = drawn.x[start:]
-            dy[row, : steps - start] = loss.dy[0, start:]
-        later = gradients(drawn.params, x, dy, h0=h[starts], C0=C[starts])
-        dh[first : first + at_once], dC[first : first + at_once] = later.h0, later.C0
-    of_step = t[1:] - 1  # columns of the steps 1..T; step 0 has no output
-    dh[1:] += W_y * loss.delta[0, of_step]
-    kappa = trace.o[0, of_step] * naive.tanh_slope(C[t[1:]])
-    dC[1:] += dh[1:] * kappa
-    return Adjoints(t, np.abs(dh), np.abs(dC))
+    p = naive.Parameters(*drawn.params.astype(np.float64))
+    x, f, i, o, g, C, h = (
+        np.asarray(column, np.float64).ravel()
+        for column in (drawn.x, trace.f, trace.i, trace.o, trace.g, trace.C, trace.h)
+    )
+    h_before, C_before = np.append(drawn.h0, h[:-1]), np.append(drawn.C0, C[:-1])
+    slope_f = naive.sigmoid_slope(p.W_hf * h_before + p.W_xf * x + p.b_f)
+    slope_i = naive.sigmoid_slope(p.W_hi * h_before + p.W_xi * x + p.b_i)
+    slope_o = naive.sigmoid_slope(p.W_ho * h_before + p.W_xo * x + p.b_o)
+    slope_c = naive.tanh_slope(p.W_hc * h_before + p.W_xc * x + p.b_c)
+    a = C_before * slope_f * p.W_hf + g * slope_i * p.W_hi + i * slope_c * p.W_hc  # J1
+    b = np.tanh(C) * slope_o * p.W_ho  # J2
+    kappa = o * naive.tanh_slope(C)  # J3
+    y = np.asarray(trace.y, np.float64)
+    loss = naive.loss_and_dy(again.spec.loss.kind, y, drawn.target, p.W_y * h + p.b_y, silent_steps=drawn.silent)
+    own = p.W_y * loss.delta.ravel()
+
+    found = Adjoints(np.empty(len(x) + 1), np.empty(len(x) + 1))
+    later_h, later_C, exponent = 0.0, 0.0, 0  # both times 2^exponent: what (h_t, C_t) gets from the steps after it
+    for t in range(len(x), -1, -1):
+        outputs = float(own[t - 1]) if t else 0.0
+        parts = ((later_h, exponent), (later_C, exponent), (outputs, 0))
+        top = max((math.frexp(value)[1] + scale for value, scale in parts if value), default=0)
+        dh = math.ldexp(later_h, exponent - top) + math.ldexp(outputs, -top)
+        dC = math.ldexp(later_C, exponent - top) + (dh * kappa[t - 1] if t else 0.0)
+        exponent = top
+        found.dh[t], found.dC[t] = _log10(dh, exponent), _log10(dC, exponent)
+        if t:
+            later_h, later_C = float(a[t - 1] * dC + b[t - 1] * dh), float(f[t - 1] * dC)
+    return found
+
+
+def _log10(value: float, exponent: int) -> float:
+    return math.log10(abs(value)) + exponent * math.log10(2) if value else -math.inf
 
 
 def chosen(evidence: Evidence) -> tuple[int, int, str]:
@@ -79,8 +83,7 @@ def chosen(evidence: Evidence) -> tuple[int, int, str]:
     if not evidence.has_rows("log10_dh_max", "log10_dC_max"):
         return 0, 0, "the first draw"
     rows = evidence.rows("point", "draw", "log10_dh_max", "log10_dC_max")
-    peak = np.maximum(rows["log10_dh_max"], rows["log10_dC_max"])
-    row = int(np.argmax(np.where(peak < _LARGEST, peak, -math.inf)))
+    row = int(np.argmax(np.maximum(rows["log10_dh_max"], rows["log10_dC_max"])))
     return int(rows["point"][row]), int(rows["draw"][row]), "the draw with the largest adjoint"
 
 
@@ -105,12 +108,10 @@ def draw(evidence: Evidence) -> list[Picture]:
     for column, name, colour in ((trace.C[0], "C", VERMILION), (trace.h[0], "h", PURPLE)):
         state.plot(t, column, color=colour, linewidth=1.5, label=name)
     state.set_ylabel("cell, hidden state")
-    sizes = {}
-    with np.errstate(divide="ignore"):
-        for values, name, colour in ((found.dh, "|dL/dh$_t$|", PURPLE), (found.dC, "|dL/dC$_t$|", VERMILION)):
-            sizes[name] = np.log10(values)
-            back.plot(found.t, np.where(np.isfinite(sizes[name]), sizes[name], np.nan), color=colour, label=name)
-    known = np.concatenate([size[np.isfinite(size)] for size in sizes.values()])
+    for size, name, colour in ((found.dh, "|dL/dh$_t$|", PURPLE), (found.dC, "|dL/dC$_t$|", VERMILION)):
+        back.plot(np.arange(steps + 1), np.where(np.isfinite(size), size, np.nan), color=colour, label=name)
+    both = np.concatenate(found)
+    known = both[np.isfinite(both)]
     low = max(_DEEPEST, math.floor(known.min(initial=0.0))) if len(known) else -1
     high = max(low + 1, math.ceil(known.max(initial=low)))
     back.set_ylim(low, high)
@@ -119,7 +120,7 @@ def draw(evidence: Evidence) -> list[Picture]:
     back.set_xlabel("t / steps")
     for axes in (gates, state, back):
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    begin, peak = (power(float(size)) for size in (sizes["|dL/dh$_t$|"][0], known.max(initial=-math.inf)))
+    begin, peak = power(float(found.dh[0])), power(float(both.max()))
     title = f"Point {point}, draw {which}, {why}: it reaches {peak}; |dL/dh_0| is {begin}"
     shown = [finish(figure, "trace", title)]
     return [*shown, _orbit(again)] if steps >= _ORBIT else shown
