@@ -18,8 +18,7 @@ import fastlstm
 from fastlstm import store
 from fastlstm.intervals import wilson
 from fastlstm.replays import replay
-from fastlstm.report import evidence, landscape, phase, report, style, tables, trace
-from fastlstm.report.choose import KINDS
+from fastlstm.report import choose, evidence, landscape, phase, report, style, survival, tables, trace
 from fastlstm.report.evidence import Evidence
 from fastlstm.store.disk import Disk
 
@@ -80,7 +79,7 @@ def rowless(folder):
 @pytest.fixture
 def only_landscape(monkeypatch):
     """Tests of files and faces need no more than one figure, and drawing takes time."""
-    monkeypatch.setattr(fastlstm.report, "KINDS", (landscape.KIND,))
+    monkeypatch.setattr(choose, "KINDS", (landscape.KIND,))
 
 
 class Parsed(HTMLParser):
@@ -124,8 +123,7 @@ def contents(folder):
 
 
 def kinds(run):
-    seen = Evidence(run, "run")
-    return [kind.name for kind in KINDS if kind.fits(seen)]
+    return [kind.name for kind in choose.chosen(Evidence(run, "run"))]
 
 
 def test_figures_fit_what_was_measured_and_kept(whole, short, rowless):
@@ -141,7 +139,7 @@ def test_every_figure_of_one_run_is_a_file_and_on_the_page(whole):
     files = {path.read_bytes() for path in (whole.path / "figures").iterdir()}
     assert pages == files
     assert len(files) == len(shown) >= 12
-    assert "lags-1.png" in figures(whole)  # one for each T
+    assert {"lags-1.png", "survival-2.png", "survival-33.png"} < set(figures(whole))  # one for each T
     for image in shown:
         picture = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
         assert picture.size == (2 * int(image["width"]), 2 * int(image["height"]))
@@ -221,9 +219,11 @@ CHAOS = {"W_hf": -4.49, "W_hi": 6.69, "W_ho": 4.25, "W_hc": -8.96, "b_f": 2.2, "
 def test_trace_goes_below_the_range_of_floats(folder):
     spec = specs.case("constant, sum of outputs") | {"draws": 1, "steps": 1000}
     shut = {"default": 0.0, "b_f": -6.0, "b_c": 1.0, "W_y": 1.0, "b_y": -40.0}  # only the cell path, and it decays
-    for params in (shut, shut | {"W_hc": 1e-3}):
-        run = fastlstm.run(spec | {"params": params}, folder / f"shut {len(params)}")
-        check_adjoints(replay(run.path, point=0, draw=0))
+    only_h = {"default": 0.0, "b_f": 9.0, "b_i": -9.0, "W_ho": 1.0, "W_y": 1.0}  # dh dies, dC lives
+    for number, params in enumerate((shut, shut | {"W_hc": 1e-3}, only_h)):
+        run = fastlstm.run(spec | {"params": params}, folder / f"shut {number}")
+        found = check_adjoints(replay(run.path, point=0, draw=0))
+        assert min(found.dh[0], found.dC[0]) < -400
 
 
 def test_trace_of_a_long_draw_goes_beyond_floats_and_shows_its_orbit(folder):
@@ -233,6 +233,7 @@ def test_trace_of_a_long_draw_goes_beyond_floats_and_shows_its_orbit(folder):
     assert found.dh.max() > 400
     with style.drawing():
         assert [picture.name for picture in trace.draw(Evidence(run, "long"))] == ["trace", "trace-orbit"]
+    assert kinds(run) == ["trace"]  # two draws have no quantiles
 
 
 def test_trace_of_a_draw_whose_gradient_dies_ends_in_zero(folder):
@@ -249,6 +250,15 @@ def test_trace_shows_the_draw_with_the_largest_adjoint(whole, rowless):
     largest = rows.loc[peak.idxmax()]
     assert trace.chosen(Evidence(whole, "whole"))[:2] == (largest["point"], largest["draw"])
     assert trace.chosen(Evidence(rowless, "rowless"))[:2] == (0, 0)
+
+
+def test_survival_has_curves_along_the_axis_that_changes_the_tail_most(whole, short):
+    rows = short.draws()
+    above = {axis: np.log10((rows["log10_dh_max"] >= 0).groupby(rows[axis]).mean()) for axis in ("b_f", "b_i_law")}
+    assert np.ptp(above["b_f"]) > 1.2 * np.ptp(above["b_i_law"])
+    assert survival.telling_axis(Evidence(short, "short"), "log10_dh_max") == "b_f"
+    seen = Evidence(whole, "whole")
+    assert survival.telling_axis(seen, "log10_J_hh", np.array([0, 1])) == "default_normal_std"  # T is the same there
 
 
 def test_of_many_rows_the_first_draws_of_each_point_are_read(short, monkeypatch):
@@ -382,7 +392,7 @@ def test_regime_table_of_the_page_is_that_of_the_run(whole):
 
 
 def test_runs_stand_side_by_side(whole, short, folder, monkeypatch):
-    monkeypatch.setattr(fastlstm.report, "KINDS", (landscape.KIND, phase.KIND))  # of more there is nothing new to see
+    monkeypatch.setattr(choose, "KINDS", (landscape.KIND, phase.KIND))  # of more there is nothing new to see
     page = Parsed(report([whole.path, short.path]))
     assert (folder / "report.html").is_file()
     alone = [image["src"] for image in Parsed(whole.path / "report.html").attributes("img")]
@@ -414,7 +424,7 @@ def test_the_same_run_gives_the_same_bytes_whatever_the_settings_of_matplotlib(s
 def test_figures_that_no_longer_fit_go_and_those_of_others_stay(short, folder, only_landscape):
     target = folder / "again"
     (target / "figures").mkdir(parents=True)
-    for name in ("phase.png", "lags-3.png", "my own.png", "phase.svg"):
+    for name in ("phase.png", "lags-3.png", "survival-dh-20.png", "my own.png", "phase.svg"):
         (target / "figures" / name).write_bytes(b"old")
     report([short.path], out=target / "report.html")
     found = {path.name for path in (target / "figures").iterdir()}

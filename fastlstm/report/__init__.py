@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fastlstm.report.choose import KINDS
+from fastlstm.report.choose import KINDS, chosen
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.page import page
 from fastlstm.report.style import Picture, drawing
@@ -16,7 +16,7 @@ from fastlstm.store.folder import DISK
 
 PAGE = "report.html"
 FIGURES = "figures"
-_OURS = re.compile(rf"(?:{'|'.join(kind.name for kind in KINDS)})(?:-\w+)?\.png")
+_OURS = re.compile(rf"(?:{'|'.join(kind.name for kind in KINDS)})(?:-\w+)*\.png")
 
 
 def report(folders: Sequence[str | os.PathLike[str]], *, out: str | os.PathLike[str] | None = None) -> Path:
@@ -36,7 +36,7 @@ def report(folders: Sequence[str | os.PathLike[str]], *, out: str | os.PathLike[
     drawn: list[dict[str, list[Picture]]] = []
     with drawing():
         for run in runs:
-            drawn.append({kind.name: kind.draw(run) for kind in KINDS if kind.fits(run)})
+            drawn.append({kind.name: kind.draw(run) for kind in chosen(run)})
             run.let_go()
     kinds = [kind for kind in KINDS if any(kind.name in of_run for of_run in drawn)]
     figures = [(kind, [of_run.get(kind.name, []) for of_run in drawn]) for kind in kinds]

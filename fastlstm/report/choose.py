@@ -16,6 +16,10 @@ KINDS: tuple[Kind, ...] = (
 )
 
 
+_FEWEST = 100  # draws that figures of shares and quantiles are worth
+
+
 def chosen(evidence: Evidence) -> tuple[Kind, ...]:
-    """The kinds of figures that the spec's grid and measures, and the rows that were kept, allow."""
-    return tuple(kind for kind in KINDS if kind.fits(evidence))
+    """The kinds of figures that a run's grid, measures, rows and number of draws allow."""
+    kinds = KINDS if evidence.status.draws >= _FEWEST else (trace.KIND,)
+    return tuple(kind for kind in kinds if kind.fits(evidence))

@@ -33,7 +33,8 @@ def _map(evidence: Evidence, down: str, along: str) -> Picture:
     most = max(float(np.nanmax(np.abs(finite), initial=0.0)), 1e-3)
 
     figure, axes = sheet(1.9 + min(4.5, 0.55 * len(rows)))
-    shown = axes.imshow(median, origin="lower", aspect="auto", cmap="PuOr_r", vmin=-most, vmax=most)
+    known = np.where(np.isneginf(median), -most, median)
+    shown = axes.imshow(known, origin="lower", aspect="auto", cmap="PuOr_r", vmin=-most, vmax=most)
     axes.grid(False)
     part(axes, median, 0.0, color="black", linewidth=3)
     if len(columns) <= _MOST_LABELS:

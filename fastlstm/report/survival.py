@@ -1,7 +1,7 @@
 """How often a gradient grows large: the share of draws above K, log-log, beside 1/K."""
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from fastlstm.report.kind import Kind
 from fastlstm.report.style import Picture, count, finish, log_ticks, percent, shades, sheet
 from fastlstm.report.tally import Tally
 
-_SMALLEST = -4  # log10 of the smallest K shown
+_SMALLEST = -4  # log10 of the smallest K shown, or the 99% quantile where that is smaller
 _LARGEST = 60
+_LENGTHS = 4  # values of T that get a picture each
 _CURVES = 10  # at most; of an axis with more values, evenly spaced ones
 
 
@@ -23,47 +24,63 @@ def fits(evidence: Evidence) -> bool:
 
 
 def draw(evidence: Evidence) -> list[Picture]:
-    """A picture of |dh_T/dh_0|, or one of the largest |dL/dh_t| and one of the largest |dL/dC_t|."""
-    if evidence.has("log10_J_hh"):
-        return [_picture(evidence, "survival", "log10_J_hh", "|dh$_T$/dh$_0$|", "|dh_T/dh_0|")]
-    sides = (("dh", "largest |dL/dh$_t$|", "|dL/dh_t|"), ("dC", "largest |dL/dC$_t$|", "|dL/dC_t|"))
-    return [_picture(evidence, f"survival-{side}", f"log10_{side}_max", axis, said) for side, axis, said in sides]
+    """Pictures of |dh_T/dh_0|, or of the largest |dL/dh_t| and |dL/dC_t|; for each T one, where a grid has a few."""
+    sides = {"survival": ("log10_J_hh", "|dh$_T$/dh$_0$|", "|dh_T/dh_0|")}
+    if not evidence.has("log10_J_hh"):
+        sides = {
+            "survival-dh": ("log10_dh_max", "largest |dL/dh$_t$|", "largest |dL/dh_t|"),
+            "survival-dC": ("log10_dC_max", "largest |dL/dC$_t$|", "largest |dL/dC_t|"),
+        }
+    steps = evidence.axes().get("steps", [])
+    pictures = []
+    for name, (measure, axis, said) in sides.items():
+        if 1 < len(steps) <= _LENGTHS and len(evidence.axes()) > 1:
+            for value, points in evidence.levels("steps").items():
+                if evidence.tally(measure, points).high > -math.inf:
+                    pictures.append(
+                        _picture(evidence, f"{name}-{value}", measure, axis, f"T = {value}: {said}", points)
+                    )
+        elif evidence.tally(measure).high > -math.inf:  # where T is the only axis it makes the curves
+            pictures.append(_picture(evidence, name, measure, axis, said[0].upper() + said[1:], None))
+    return pictures
 
 
-def telling_axis(evidence: Evidence, says: Callable[[NDArray[Any]], float]) -> str | None:
-    """The axis along which a number changes most; None without axes. says: the number of some points, finite."""
+def telling_axis(evidence: Evidence, measure: str, points: NDArray[Any] | None = None) -> str | None:
+    """The axis along which the share of draws above 1 changes most, or else the 99% quantile; None without axes."""
     spans = {}
     for axis in evidence.axes():
-        numbers = [says(points) for points in evidence.levels(axis).values()]
-        spans[axis] = max(numbers) - min(numbers)
+        if points is None or axis != "steps":
+            tallies = [evidence.tally(measure, level) for level in _within(evidence, axis, points).values()]
+            above = [math.log10(max(tally.share_above(0.0), 1 / max(1, tally.draws))) for tally in tallies]
+            far = [max(-99.0, tally.quantiles()[0.99]) for tally in tallies]
+            spans[axis] = (max(above) - min(above), max(far) - min(far))
     return max(spans, key=lambda axis: spans[axis]) if spans else None
 
 
-def _picture(evidence: Evidence, name: str, measure: str, axis: str, said: str) -> Picture:
-    def far(points: NDArray[Any]) -> float:
-        return max(-99.0, evidence.tally(measure, points).quantiles()[0.99])
+def _within(evidence: Evidence, axis: str, points: NDArray[Any] | None) -> dict[Any, NDArray[Any]]:
+    levels = evidence.levels(axis)
+    return levels if points is None else {value: np.intersect1d(level, points) for value, level in levels.items()}
 
-    chosen = telling_axis(evidence, far)
-    everything = evidence.tally(measure)
+
+def _picture(evidence: Evidence, name: str, measure: str, axis: str, said: str, points: NDArray[Any] | None) -> Picture:
+    chosen = telling_axis(evidence, measure, points)
+    everything = evidence.tally(measure, points)
     tallies: dict[Hashable, Tally] = {f"all draws (n = {count(everything.draws)})": everything}
     if chosen is not None:
-        levels = list(evidence.levels(chosen).items())
+        levels = list(_within(evidence, chosen, points).items())
         shown = np.unique(np.linspace(0, len(levels) - 1, min(len(levels), _CURVES)).round().astype(int))
         tallies = {levels[place][0]: evidence.tally(measure, levels[place][1]) for place in shown}
-    most = min(_LARGEST, math.ceil(max(1.0, everything.high))) if math.isfinite(everything.high) else 1
-    fewest = min(1 / max(1, tally.draws) for tally in tallies.values())
-    floor = math.floor(math.log10(fewest))
+    low, high, floor = _limits(everything, min(tally.draws for tally in tallies.values()))
 
     figure, axes = sheet(4.8)
     for (value, tally), colour in zip(tallies.items(), shades(list(tallies)), strict=True):
         values, above = tally.survival()
-        seen = (above > 0) & (values > _SMALLEST - 1)
+        seen = (above > 0) & (values > low - 1)
         axes.step(values[seen], np.log10(above[seen]), where="post", color=colour, label=_label(value))
-    reference = np.array([0.0, most])
-    axes.plot(reference, -reference, color="black", linewidth=1.3, linestyle="--", label="1/K")
-    axes.set_xlim(_SMALLEST, most)
+    axes.plot([0, high], [0, -high], color="black", linewidth=1.3, linestyle="--", label="1/K")
+    axes.set_xlim(low, high)
     axes.set_ylim(floor, 0.15)
-    log_ticks(axes.xaxis, _SMALLEST, most)
+    log_ticks(axes.xaxis, low, high)
     log_ticks(axes.yaxis, floor, 0)
     axes.set_xlabel(f"K; {axis}")
     axes.set_ylabel("share of draws above K")
@@ -71,7 +88,15 @@ def _picture(evidence: Evidence, name: str, measure: str, axis: str, said: str) 
     title = f"{chosen} (n = {each} each)" if chosen else None
     figure.legend(title=title, loc="outside lower left", ncols=4, fontsize=9.5, alignment="left")
     above_1, above_1000 = (percent(everything.share_above(bound)) for bound in (0.0, 3.0))
-    return finish(figure, name, f"{said} is above 1 in {above_1} of all draws, above 1000 in {above_1000}")
+    return finish(figure, name, f"{said} is above 1 in {above_1} of draws, above 1000 in {above_1000}")
+
+
+def _limits(everything: Tally, fewest: int) -> tuple[int, int, int]:
+    """The decades of K, and the decade of one draw."""
+    high = min(_LARGEST, math.ceil(max(1.0, everything.high)))
+    far = everything.quantiles()[0.99]
+    low = math.floor(min(_SMALLEST, far if math.isfinite(far) else everything.high))
+    return low, high, min(-1, math.floor(-math.log10(max(1, fewest))))
 
 
 def _label(value: Hashable) -> str:

@@ -26,7 +26,7 @@ from fastlstm.report.style import (
 
 _LONGEST = 100_000  # steps that are worth the time
 _ORBIT = 1000  # steps from which on the states make a picture of their own
-_DEEPEST = -40
+_DEEPEST = -24
 
 
 class Adjoints(NamedTuple):
@@ -60,22 +60,32 @@ def adjoints(again: Replay) -> Adjoints:
     own = p.W_y * loss.delta.ravel()
 
     found = Adjoints(np.empty(len(x) + 1), np.empty(len(x) + 1))
-    later_h, later_C, exponent = 0.0, 0.0, 0  # both times 2^exponent: what (h_t, C_t) gets from the steps after it
+    later_h = later_C = _Scaled(0.0, 0)  # what (h_t, C_t) gets from the steps after it
     for t in range(len(x), -1, -1):
-        outputs = float(own[t - 1]) if t else 0.0
-        parts = ((later_h, exponent), (later_C, exponent), (outputs, 0))
-        top = max((math.frexp(value)[1] + scale for value, scale in parts if value), default=0)
-        dh = math.ldexp(later_h, exponent - top) + math.ldexp(outputs, -top)
-        dC = math.ldexp(later_C, exponent - top) + (dh * kappa[t - 1] if t else 0.0)
-        exponent = top
-        found.dh[t], found.dC[t] = _log10(dh, exponent), _log10(dC, exponent)
+        dh, dC = later_h, later_C
         if t:
-            later_h, later_C = float(a[t - 1] * dC + b[t - 1] * dh), float(f[t - 1] * dC)
+            dh = _sum(dh, _Scaled(float(own[t - 1]), 0))
+            dC = _sum(dC, _Scaled(dh.value * kappa[t - 1], dh.exponent))
+            later_h = _sum(_Scaled(a[t - 1] * dC.value, dC.exponent), _Scaled(b[t - 1] * dh.value, dh.exponent))
+            later_C = _Scaled(f[t - 1] * dC.value, dC.exponent)
+        found.dh[t], found.dC[t] = dh.log10(), dC.log10()
     return found
 
 
-def _log10(value: float, exponent: int) -> float:
-    return math.log10(abs(value)) + exponent * math.log10(2) if value else -math.inf
+class _Scaled(NamedTuple):
+    """value times 2^exponent. h and C each have an exponent: one may die while the other lives."""
+
+    value: float
+    exponent: int
+
+    def log10(self) -> float:
+        return math.log10(abs(self.value)) + self.exponent * math.log10(2) if self.value else -math.inf
+
+
+def _sum(*terms: _Scaled) -> _Scaled:
+    """The sum, its value of the order of 1."""
+    top = max((math.frexp(value)[1] + exponent for value, exponent in terms if value), default=0)
+    return _Scaled(sum(math.ldexp(value, exponent - top) for value, exponent in terms), top)
 
 
 def chosen(evidence: Evidence) -> tuple[int, int, str]:
