@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastlstm.claims.statistic import Part, Statistic
 from fastlstm.claims.values import Array, Numbers, Truths, Value, between, known
-from fastlstm.intervals import bounded_mean, hill, hill_interval, quantile_ranks, wilson
+from fastlstm.intervals import Moments, bounded_mean, exact_share, hill, hill_interval, quantile_ranks, wilson
 
 
 class Bounds(NamedTuple):
@@ -47,10 +47,12 @@ class Sample:
 
 
 def estimate(part: Part, sample: Sample, bounds: Bounds, errors: Sequence[float]) -> Estimate:
-    """A part of a statistic; all its values lie within `bounds`."""
+    """A part of a statistic; all its values lie within `bounds`.
+
+    The first chance of error is that of the interval to be shown, and the others are for tests.
+    """
     if sample.draws == 0:
-        nothing = Bounds(0.0, 1.0) if part.function == "share" else bounds
-        return Estimate(math.nan, (nothing,) * len(errors), 0)
+        return Estimate(math.nan, (EVERYTHING,) * len(errors), 0)
     if isinstance(sample.value, Truths):
         return _share(sample.value, sample, errors)
     match part.function:
@@ -78,15 +80,16 @@ def _or(value: float, instead: float) -> float:
 
 
 def _share(truths: Truths, sample: Sample, errors: Sequence[float]) -> Estimate:
-    """Wilson's interval; a draw of which the condition is open is counted for the worse on either side."""
+    """Wilson's interval to be shown, exact ones to test by; a draw that is open counts for the worse on either side."""
     surely, possibly, total = _count(truths.surely, sample), _count(truths.possibly, sample), sample.draws
     open_draws = possibly - surely
     if sample.counts is None:
         value = surely / (total - open_draws) if open_draws < total else math.nan
     else:
         value = (surely + possibly) / 2 / total
-    intervals = [Bounds(wilson(surely, total, error)[0], wilson(possibly, total, error)[1]) for error in errors]
-    return Estimate(value, tuple(intervals), total)
+    shown = Bounds(wilson(surely, total, errors[0])[0], wilson(possibly, total, errors[0])[1])
+    tested = [Bounds(exact_share(surely, total, e)[0], exact_share(possibly, total, e)[1]) for e in errors[1:]]
+    return Estimate(value, (shown, *tested), total)
 
 
 def _count(marks: NDArray[np.bool_], sample: Sample) -> int:
@@ -94,17 +97,27 @@ def _count(marks: NDArray[np.bool_], sample: Sample) -> int:
 
 
 def _mean(numbers: Numbers, bounds: Bounds, errors: Sequence[float]) -> Estimate:
+    least, most = _at_worst(numbers, bounds)
+    seen = numbers.low[~np.isnan(numbers.low)]
+    value = Moments.of(np.clip(seen, *bounds)).mean if len(seen) else math.nan
+    return Estimate(value, _mean_between(least, most, bounds, errors), len(least))
+
+
+def _at_worst(numbers: Numbers, bounds: Bounds) -> tuple[Array, Array]:
+    """Bounded numbers, twice: with those that are not known at the lower end, and at the upper."""
     values = np.clip(numbers.low, *bounds)
     missing = np.isnan(values)
     if not missing.any():
-        intervals = [Bounds(*bounded_mean(values, *bounds, error)) for error in errors]
-        return Estimate(math.fsum(values) / len(values), tuple(intervals), len(values))
-    lowest, highest = (np.where(missing, end, values) for end in bounds)
-    intervals = [
-        Bounds(bounded_mean(lowest, *bounds, error)[0], bounded_mean(highest, *bounds, error)[1]) for error in errors
-    ]
-    seen = values[~missing]
-    return Estimate(math.fsum(seen) / len(seen) if len(seen) else math.nan, tuple(intervals), len(values))
+        return values, values
+    return np.where(missing, bounds.low, values), np.where(missing, bounds.high, values)
+
+
+def _mean_between(least: Array, most: Array, bounds: Bounds, errors: Sequence[float]) -> tuple[Bounds, ...]:
+    lower = Moments.of(least)
+    upper = lower if most is least else Moments.of(most)
+    return tuple(
+        Bounds(bounded_mean(lower, *bounds, error)[0], bounded_mean(upper, *bounds, error)[1]) for error in errors
+    )
 
 
 def _quantile(numbers: Numbers, sample: Sample, q: float, errors: Sequence[float]) -> Estimate:
@@ -150,7 +163,7 @@ def _tail_index(logs: Numbers, top: float, errors: Sequence[float]) -> Estimate:
     """Hill's estimator; nothing is known where an excess over the threshold is no finite number."""
     total = len(logs.low)
     exceeding = math.floor(round(top * total, 6))
-    nothing = Estimate(math.nan, (Bounds(0.0, math.inf),) * len(errors), exceeding)
+    nothing = Estimate(math.nan, (EVERYTHING,) * len(errors), exceeding)
     if not 0 < exceeding < total or np.isnan(logs.low).any():
         return nothing
     highest = np.partition(logs.low, total - exceeding - 1)[total - exceeding - 1 :]
@@ -164,24 +177,23 @@ def _tail_index(logs: Numbers, top: float, errors: Sequence[float]) -> Estimate:
     return Estimate(index, tuple(Bounds(*hill_interval(index, exceeding, error)) for error in errors), exceeding)
 
 
-def paired_step(part: Part, before: Sample, after: Sample, bounds: Bounds, errors: Sequence[float]) -> Estimate:
-    """How much a share or a mean grows from one sample to another of the same draws: the mean of their differences."""
-    a, b = _ends(before.value, bounds), _ends(after.value, bounds)
-    lowest, highest = b[0] - a[1], b[1] - a[0]
+def paired_step(before: Sample, after: Sample, bounds: Bounds, errors: Sequence[float]) -> tuple[Bounds, ...]:
+    """Intervals for how much a share or a mean grows from one sample to another of the same draws.
+
+    They are those of the mean of the draws' differences.
+    """
+    (least_a, most_a), (least_b, most_b) = (_ends(sample.value, bounds) for sample in (before, after))
+    least = least_b - most_a
+    most = least if most_a is least_a and most_b is least_b else most_b - least_a
     width = bounds.high - bounds.low
-    intervals = [
-        Bounds(bounded_mean(lowest, -width, width, error)[0], bounded_mean(highest, -width, width, error)[1])
-        for error in errors
-    ]
-    return Estimate(math.fsum(lowest + highest) / 2 / len(lowest), tuple(intervals), len(lowest))
+    return _mean_between(least, most, Bounds(-width, width), errors)
 
 
-def _ends(value: Any, bounds: Bounds) -> tuple[Array, Array]:
-    if isinstance(value, Truths):
-        return value.surely.astype(np.float64), value.possibly.astype(np.float64)
-    missing = np.isnan(value.low)
-    lowest, highest = (np.where(missing, end, np.clip(value.low, *bounds)) for end in bounds)
-    return lowest, highest
+def _ends(value: Numbers | Truths, bounds: Bounds) -> tuple[Array, Array]:
+    if isinstance(value, Numbers):
+        return _at_worst(value, bounds)
+    surely = value.surely.astype(np.float64)
+    return surely, surely if np.array_equal(value.surely, value.possibly) else value.possibly.astype(np.float64)
 
 
 def step(before: Estimate, after: Estimate) -> tuple[Bounds, ...]:

@@ -133,10 +133,14 @@ def _level(node: ast.Call, function: str) -> float:
 
 
 def _logarithm(node: ast.expr) -> ast.expr:
-    """The natural logarithm of an expression: what is written as a power is not raised first, so it cannot overflow."""
+    """The natural logarithm of an expression, -inf where that is negative.
+
+    What is written as a power is not raised first, so it cannot overflow.
+    """
     match node:
         case ast.BinOp(ast.Constant(value=int() | float() as base), ast.Pow(), exponent) if 1 < base < math.inf:
             return ast.BinOp(exponent, ast.Mult(), ast.Constant(math.log(base)))
         case ast.Call(ast.Name("exp"), [exponent], []):
             return exponent
-    return ast.Call(ast.Name("log", ast.Load()), [node], [])
+    positive = ast.Call(ast.Name("max", ast.Load()), [node, ast.Constant(0)], [])
+    return ast.Call(ast.Name("log", ast.Load()), [positive], [])

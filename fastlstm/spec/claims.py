@@ -6,7 +6,7 @@ part of its content: a run judges them and its draws do not depend on them.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -18,13 +18,12 @@ from fastlstm.claims.expression import Expression, ExpressionError, parse_expres
 from fastlstm.claims.points import Axes, Indices
 from fastlstm.claims.prediction import Comparison, Ordering, parse_prediction
 from fastlstm.claims.statistic import STATISTICS, Part, Statistic, parse_statistic
-from fastlstm.claims.values import Numbers, Texts, Value, between, decided
+from fastlstm.claims.values import Array, Numbers, Texts, Value, between, decided
 from fastlstm.names import PARAMETERS
 from fastlstm.spec.columns import axis_columns, chosen_measures, drawn_state
-from fastlstm.spec.grids import Grid, Model, Text, rule_broken
+from fastlstm.spec.grids import Broken, Grid, Model, Text, rule_broken
 from fastlstm.spec.sections import Measure, State, Store
 
-Broken = tuple[tuple[str | int, ...], Any, str]  # where, the value there, and what is right
 LONGEST = 10**6  # steps; for the names of all lags
 
 
@@ -42,7 +41,7 @@ def _readable(read: Callable[[str], object]) -> AfterValidator:
 class Claim(Model):
     """Something that is said about the gradients, to be judged by the draws."""
 
-    text: Annotated[Text, Field(min_length=1)] = Field(description="What is claimed, in a sentence.")
+    text: Text = Field(description="What is claimed, in a sentence.")
     source: Text | None = Field(default=None, description="Who says so, or where it is derived.")
     where: Annotated[Text, _readable(parse_expression)] | None = Field(
         default=None, description="At which points: a condition on the axes, steps and point; all if left out."
@@ -151,13 +150,13 @@ class Vocabulary:
                 return f"{name} is of the group {group}, which measure.groups does not list"
         return f"{name} is no column{suggestion(name, known)}"
 
-    def check_point_names(self, names: Collection[str], parameters: Collection[str] = PARAMETERS) -> None:
+    def check_point_names(self, names: Collection[str]) -> None:
         """Raises ExpressionError for names that a point does not have."""
         wrong = []
         for name in names:
             if name not in self.points:
                 what = "is no axis"
-                if name in self.columns or name in parameters:
+                if name in self.columns:
                     what = "is a column and no axis, and one number is needed for each point"
                 wrong.append(f"{name} {what}{suggestion(name, self.points)}")
         if wrong:
@@ -192,9 +191,9 @@ def as_rows_name_them(of_points: Mapping[str, Value], axes: Axes) -> dict[str, V
     return {renamed.get(name, name): value for name, value in of_points.items()}
 
 
-def broken_names(claims: Collection[Claim], known: Vocabulary, axes: Axes) -> Iterator[Broken]:
-    """What in claims does not fit to the columns and axes of the spec."""
-    for number, claim in enumerate(claims):
+def broken_names(claims: Mapping[int, Claim], known: Vocabulary, axes: Axes) -> Iterator[Broken]:
+    """What in claims, by their numbers, does not fit to the columns and axes of the spec."""
+    for number, claim in claims.items():
         for key, check in (("where", _check_where), ("statistic", _check_statistic), ("predicts", _check_predicts)):
             try:
                 check(claim, known, axes)
@@ -224,8 +223,6 @@ def _check_predicts(claim: Claim, known: Vocabulary, axes: Axes) -> None:
         case Ordering(axis=axis):
             if axis not in axes:
                 raise ExpressionError(f"{axis} is no axis" + (suggestion(axis, axes) if axes else "; there is none"))
-            if isinstance(axes[axis][0], str):
-                raise ExpressionError(f"the values of {axis} are no numbers: they have no order to rise or fall along")
 
 
 def chosen_points(claim: Claim, of_points: Mapping[str, Value], total: int) -> Indices:
@@ -236,7 +233,7 @@ def chosen_points(claim: Claim, of_points: Mapping[str, Value], total: int) -> I
     return np.flatnonzero(np.broadcast_to(truths.surely, total))
 
 
-def predicted(comparison: Comparison, of_points: Mapping[str, Value], total: int) -> points.Indices:
+def predicted(comparison: Comparison, of_points: Mapping[str, Value], total: int) -> Array:
     """The number that is predicted for each point."""
     return np.broadcast_to(comparison.formula.number(of_points, "the prediction").low, total)
 

@@ -19,11 +19,12 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import ErrorDetails, core_schema
 
 from fastlstm.names import PARAMETERS
 from fastlstm.spec.claims import Claim, broken_at_points, broken_names, vocabulary
@@ -161,17 +162,29 @@ class Spec(Model):
             raise rules_broken(problems)
         return loss
 
-    @field_validator("claim")
+    @field_validator("claim", mode="wrap")
     @classmethod
-    def _check_claims(cls, claims: tuple[Claim, ...], info: ValidationInfo) -> tuple[Claim, ...]:
-        tables = info.data
+    def _check_claims(
+        cls, given: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> tuple[Claim, ...]:
+        if not isinstance(given, list | tuple):
+            raise rule_broken("must be a list of tables; write [[claim]]")
+        claims: dict[int, Claim] = {}
+        errors: list[ErrorDetails] = []
+        for number, table in enumerate(given):
+            try:
+                (claims[number],) = handler([table])
+            except ValidationError as error:
+                errors += [{**each, "loc": (number, *each["loc"][1:])} for each in error.errors()]
+        tables, problems = info.data, []
         if claims and tables.keys() >= _NAMED_BY_CLAIMS:
             found = (_Axis((key, *place), grid.grid) for key in tables for place, grid in grids(tables[key]))
             axes = {axis.name: axis.shown for axis in found}
             known = vocabulary(axes, **{key: tables[key] for key in ("steps", "state", "measure", "store")})
-            if problems := list(broken_names(claims, known, axes)):
-                raise rules_broken(problems)
-        return claims
+            problems = list(broken_names(claims, known, axes))
+        if problems or errors:
+            raise rules_broken(problems, others=errors)
+        return tuple(claims.values())
 
     @model_validator(mode="wrap")
     @classmethod
@@ -411,6 +424,8 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
                     continue  # its values are wrong, and each of them has an error of its own
                 key, value, message = explain(details, document, Spec)
                 is_overridden = any(f"{key}.".startswith(f"{dotted(place)}.") for place in overridden)
+                if overridden and key.startswith("claim["):
+                    message += '; --set "claim=[]" leaves all claims out'
                 problems.append(Problem("--set" if is_overridden else name, key, value, message))
         if problems:
             raise SpecError(dict.fromkeys(problems))

@@ -38,7 +38,9 @@ class PointReader:
                     check_end(self._disk, file, entry)
                     try:
                         with file.open("rb") as source:
-                            table = pq.read_table(source, columns=list(columns), page_checksum_verification=True)
+                            whole = pq.ParquetFile(source, page_checksum_verification=True)
+                            # one thread: a few columns of one part are too little to share
+                            table = whole.read(list(columns), use_threads=False)
                         table.validate(full=True)
                     except (OSError, pa.ArrowInvalid, pa.lib.ArrowIndexError) as error:
                         if getattr(error, "errno", None) is not None:
