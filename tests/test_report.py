@@ -193,17 +193,17 @@ def test_tallies_have_the_quantiles_and_shares_of_the_rows(whole):
     assert of_regime.draws == (rows["regime_f"] == "left").sum()
 
 
-def check_adjoints(again):
+def check_adjoints(again, within=1e-8):
     """The adjoints are those of the row: the first, the largest, and at the lags, where these were measured."""
     found, measured = trace.adjoints(again), again.drawn.measures
     steps = len(again.drawn.x)
     for side, logs in zip(("dh", "dC"), found, strict=True):
         assert len(logs) == steps + 1
-        assert logs[0] == pytest.approx(measured[f"log10_{side}0"], abs=1e-8)
-        assert logs.max() == pytest.approx(measured[f"log10_{side}_max"], abs=1e-8)
+        assert logs[0] == pytest.approx(measured[f"log10_{side}0"], abs=within)
+        assert logs.max() == pytest.approx(measured[f"log10_{side}_max"], abs=within)
         for lag in (1, 2, 5, 10, 20):
             if f"log10_{side}_lag_{lag}" in measured:
-                assert logs[-1 - lag] == pytest.approx(measured[f"log10_{side}_lag_{lag}"], abs=1e-8)
+                assert logs[-1 - lag] == pytest.approx(measured[f"log10_{side}_lag_{lag}"], abs=within)
     return found
 
 
@@ -217,13 +217,14 @@ CHAOS = {"W_hf": -4.49, "W_hi": 6.69, "W_ho": 4.25, "W_hc": -8.96, "b_f": 2.2, "
 
 
 def test_trace_goes_below_the_range_of_floats(folder):
-    spec = specs.case("constant, sum of outputs") | {"draws": 1, "steps": 1000}
-    shut = {"default": 0.0, "b_f": -6.0, "b_c": 1.0, "W_y": 1.0, "b_y": -40.0}  # only the cell path, and it decays
-    only_h = {"default": 0.0, "b_f": 9.0, "b_i": -9.0, "W_ho": 1.0, "W_y": 1.0}  # dh dies, dC lives
+    shut = {"b_f": -6.0, "b_c": 1.0}  # only the cell path, and it decays
+    only_h = {"b_f": 9.0, "b_i": -9.0, "W_ho": 1.0}  # dh dies, dC lives
     for number, params in enumerate((shut, shut | {"W_hc": 1e-3}, only_h)):
-        run = fastlstm.run(spec | {"params": params}, folder / f"shut {number}")
-        found = check_adjoints(replay(run.path, point=0, draw=0))
+        spec = specs.case("float32, last output") | {"draws": 1, "steps": 1000}
+        run = fastlstm.run(spec | {"params": {"default": 0.0, "W_y": 1.0} | params}, folder / f"shut {number}")
+        found = check_adjoints(replay(run.path, point=0, draw=0), within=0.01)
         assert min(found.dh[0], found.dC[0]) < -400
+    assert found.dC[0] > -10
 
 
 def test_trace_of_a_long_draw_goes_beyond_floats_and_shows_its_orbit(folder):
