@@ -10,11 +10,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # One stamp for each stage of the environment, so that a simulation waits for the run-time packages only.
 PIP_READY := .venv/.pip-ready
 RUN_READY := .venv/.run-ready
+PLOT_READY := .venv/.plot-ready
 DEV_READY := .venv/.dev-ready
 ORACLE_READY := .venv/.oracle-ready
+BROWSER_READY := .venv/.browser-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims verify test chaos identity lint
+.PHONY: help sim sims report verify test chaos identity lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -27,10 +29,13 @@ sim: $(RUN_READY) ## run sims/SIM.toml into results/SIM; goes on where it was st
 sims: $(RUN_READY) ## run every simulation in sims/
 	@set -e; for spec in sims/*.toml; do $(BIN)/fastlstm run "$$spec" --out "results/$$(basename "$$spec" .toml)"; done
 
+report: $(PLOT_READY) ## draw results/SIM: report.html, and its figures as PNG files
+	@$(BIN)/fastlstm report 'results/$(SIM)'
+
 verify: $(RUN_READY) ## read all of results/SIM again and compare it with its journal
 	@$(BIN)/fastlstm verify 'results/$(SIM)'
 
-test: lint $(ORACLE_READY) ## lint, types, then all tests
+test: lint $(ORACLE_READY) $(BROWSER_READY) ## lint, types, then all tests
 	@$(BIN)/python -m pytest
 
 chaos: $(DEV_READY) ## make everything fail that can, and count what is lost (minutes)
@@ -56,6 +61,11 @@ $(RUN_READY): pyproject.toml $(PIP_READY)
 	@$(PIP) install -q -e .
 	@touch $@
 
+$(PLOT_READY): pyproject.toml $(RUN_READY)
+	@echo 'installing what reports are drawn with'
+	@$(PIP) install -q -e '.[plot]'
+	@touch $@
+
 $(DEV_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing what lint and the tests need'
 	@$(PIP) install -q --group test --group lint
@@ -66,3 +76,10 @@ $(DEV_READY): pyproject.toml $(RUN_READY)
 $(ORACLE_READY): $(DEV_READY)
 	@echo 'installing JAX, the oracle of the gradients'
 	@if $(PIP) install -q --group oracle; then touch $@; else echo 'JAX could not be installed' >&2; fi
+
+# The page of a report is opened in a real browser, which is no Python package. Without one the same holds as for JAX.
+$(BROWSER_READY): $(DEV_READY)
+	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo 'installing Chromium, which opens the reports' \
+	    && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install chromium >/dev/null; then touch $@; \
+	else echo 'there is no Chromium, and it could not be installed' >&2; fi

@@ -373,6 +373,25 @@ def replay(
     print(json.dumps(tables.replay_record(again)) if as_json else tables.replay_text(again))
 
 
+@app.command("report")
+def report_command(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Run directories.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page [default: report.html in DIR, or of several in the folder that holds them]"),
+    ] = None,
+) -> None:
+    """Draw a finished run, or several side by side: one HTML page, and the figures of one run as PNG files."""
+    try:
+        from fastlstm.report import report  # here, since only this command needs matplotlib
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "matplotlib":
+            raise
+        _fail(FAILED, "The report is drawn with matplotlib, which is missing. Install it: pip install 'fastlstm[plot]'")
+    with _errors():
+        print(report(folders, out=out))
+
+
 @app.command()
 def check(
     source: Annotated[

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fastlstm import frames, store
-from fastlstm.measures import ADJOINTS, GATES, SHARES
+from fastlstm.measures import ADJOINTS, CLASSES, FLAGS, GATES, SHARES
 from fastlstm.parts import kept_draws
-from fastlstm.regimes import CLASSES, FLAGS, Counts, classify, flags, regime_number
+from fastlstm.regimes import Counts, classify, flags, regime_number
 from fastlstm.runs import Run
 from fastlstm.spec import Spec, SpecError
 from fastlstm.store import PartEntry, Problem

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Generator
 
 import pytest
+from browser import CHROMIUM
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,8 +16,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
-    """Say it when the tests had to do without the oracle: outermost, so below all other summaries."""
+    """Say it when the tests had to do without the oracle or a browser: outermost, so below all other summaries."""
     yield
     if importlib.util.find_spec("jax") is None:
         terminalreporter.section("JAX is not installed", yellow=True, bold=True)
         terminalreporter.line("No gradient was compared with JAX's automatic differentiation in this run.")
+    if CHROMIUM is None:
+        terminalreporter.section("Chromium is not installed", yellow=True, bold=True)
+        terminalreporter.line("No report was opened in a browser in this run.")

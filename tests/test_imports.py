@@ -46,8 +46,9 @@ ROOMS = {
     "estimate": {"kernel", "spec", "store", "frames", "simulation", "parts", "sweep"},
     "progress": set(),
     "tables": {"names", "measures", "replays"},
+    "report": {"names", "measures", "intervals", "oracles", "regimes", "frames", "store", "runs", "replays"},
     "cli": {"__init__", "threads", "spec", "store", "sweep", "runs", "replays"}
-    | {"audit", "estimate", "progress", "tables", "parts", "provenance", "merging", "recount"},
+    | {"audit", "estimate", "progress", "tables", "parts", "provenance", "merging", "recount", "report"},
     "__init__": {"names", "spec", "runs", "replays", "unit", "merging", "recount"},
 }
 # Within the kernel, each module may import those before it.
@@ -161,6 +162,11 @@ def test_oracles_import_nothing_from_the_package(module):
 @pytest.mark.parametrize("module", in_rooms("names", "measures"))
 def test_what_both_sides_share_is_a_declaration_without_packages(module):
     assert not outsiders(module) & (TABLES | SPECS_AND_FACES | PATHS | COMPILER | {"numpy"})
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "report"])
+def test_only_the_report_needs_matplotlib(module):
+    assert "matplotlib" not in outsiders(module)
 
 
 @pytest.mark.parametrize("module", in_rooms("unit"))

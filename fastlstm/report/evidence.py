@@ -1,0 +1,108 @@
+"""What figures and tables ask of a run: each table is read once, and never more rows than memory is meant for."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fastlstm.frames import chosen_measures
+from fastlstm.measures import Measure
+from fastlstm.report.tally import Tally
+from fastlstm.runs import Run
+
+MOST_ROWS = 4_000_000  # six float32 columns of them are 100 MB
+
+
+class Evidence:
+    """A finished run, as the report reads it."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self.run = run
+        self.spec = run.spec()
+        self.name = name
+        self.title = self.spec.title or name
+        self.status = run.status()
+        self.measures: dict[str, Measure] = {measure.name: measure for measure in chosen_measures(self.spec)}
+        self._rows: dict[str, NDArray[Any]] = {}
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """One row for each point, indexed by its number."""
+        return self.run.points().set_index("point")
+
+    @cached_property
+    def overall(self) -> pd.DataFrame:
+        """The regime table of all points together."""
+        return self.run.overall()
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """The verdicts on the spec's claims, one row for each claim and point; empty if it makes none."""
+        return self.run.claims()
+
+    @cached_property
+    def _counts(self) -> pd.DataFrame:
+        return self.run.histograms()
+
+    @cached_property
+    def _rows_of_measure(self) -> dict[str, NDArray[np.int64]]:
+        return {
+            str(name): np.asarray(rows) for name, rows in self._counts.groupby("measure", observed=True).indices.items()
+        }
+
+    def let_go(self) -> None:
+        """Forget the large tables; what is asked for again is read again."""
+        self._rows.clear()
+        for name in ("_counts", "_rows_of_measure"):
+            self.__dict__.pop(name, None)
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether there are more rows than are read."""
+        return self.status.rows > MOST_ROWS
+
+    @property
+    def longest(self) -> int:
+        """The largest T of a point."""
+        return max(int(steps) for steps in self.points["steps"])
+
+    def axes(self) -> dict[str, list[Any]]:
+        """The axes with more than one value, and those values, in the order of the spec."""
+        return {name: values for name, values in self.spec.axes().items() if len(values) > 1}
+
+    def has(self, *names: str) -> bool:
+        """Whether the run counted or kept all these measures."""
+        return all(name in self.measures for name in names)
+
+    def has_rows(self, *names: str) -> bool:
+        """Whether the run kept rows, and all these measures in them."""
+        return self.status.rows > 0 and self.has(*names)
+
+    def rows(self, *names: str) -> dict[str, NDArray[Any]]:
+        """Columns of the rows. Of a run with more than MOST_ROWS only the first draws of each point.
+
+        Draws are independent and alike, so the first ones are a fair sample.
+        """
+        if missing := [name for name in names if name not in self._rows]:
+            most = max(1, self.spec.draws * MOST_ROWS // self.status.rows)
+            filters = [("draw", "<", most)] if self.is_sampled else None
+            frame = self.run.draws(columns=missing, filters=filters)
+            for name in missing:
+                column = frame[name]
+                self._rows[name] = np.asarray(column.cat.codes if column.dtype == "category" else column)
+        return {name: self._rows[name] for name in names}
+
+    def tally(self, measure: str, points: NDArray[Any] | None = None, regimes: NDArray[Any] | None = None) -> Tally:
+        """The histogram of a measure over all draws of the run, or of some points or regimes (0 .. 26)."""
+        counts = self._counts.iloc[self._rows_of_measure.get(measure, np.empty(0, np.int64))]
+        for name, wanted in (("point", points), ("regime", regimes)):
+            if wanted is not None:
+                counts = counts[counts[name].isin(wanted)]
+        return Tally.of(self.measures[measure], counts)
+
+    def levels(self, axis: str) -> dict[Any, NDArray[Any]]:
+        """For each value of an axis the points that have it."""
+        column = self.points[axis]
+        return {value: self.points.index[column == value].to_numpy() for value in self.spec.axes()[axis]}

@@ -1,0 +1,498 @@
+"""Reports: the figures fit the run, say what is in it, and the page needs nothing but itself."""
+
+import base64
+import io
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import specs
+from PIL import Image
+from test_cli import call_here
+
+import fastlstm
+from fastlstm import store
+from fastlstm.intervals import wilson
+from fastlstm.replays import replay
+from fastlstm.report import choose, evidence, landscape, phase, report, style, survival, tables, trace
+from fastlstm.report.evidence import Evidence
+from fastlstm.store.disk import Disk
+
+# One of each verdict, and one of more points than are shown at once
+CLAIMS = [
+    {"text": "No draw <vanishes>.", "source": "nobody & 1997", "statistic": "share(vanished)", "predicts": "<= 0"},
+    {
+        "text": "The truncated gradient points where the full one does.",
+        "statistic": "quantile(cec_cosine, 0.1)",
+        "predicts": ">= 1 - steps / 20",
+        "where": "steps == 2",
+    },
+    {
+        "text": "The median is this number.",
+        "statistic": "median(log10_grad)",
+        "predicts": "== -1.045",
+        "tolerance": 0.001,
+        "where": "point == 0",
+    },
+    {
+        "text": "Larger weights, smaller adjoints.",
+        "statistic": "median(log10_dC0)",
+        "predicts": "falls along default_normal_std",
+    },
+]
+TITLE = "Do <all> gradients & adjoints live?"  # what HTML must not take for its own
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    """A run with all groups, its rows, and its report."""
+    run = fastlstm.run(specs.WHOLE | {"title": TITLE, "claim": CLAIMS}, folder / "whole")
+    assert report([run.path]) == run.path / "report.html"
+    return run
+
+
+@pytest.fixture(scope="module")
+def short(folder):
+    return fastlstm.run(specs.SHORT, folder / "short")
+
+
+@pytest.fixture(scope="module")
+def drawn(short, folder):
+    """The report of the short run, in a folder of its own."""
+    return report([short.path], out=folder / "drawn" / "page.html")
+
+
+@pytest.fixture(scope="module")
+def rowless(folder):
+    return fastlstm.run(specs.WHOLE | {"store": {"rows": "none", "dtype": "float64"}}, folder / "rowless")
+
+
+@pytest.fixture
+def only_landscape(monkeypatch):
+    """Tests of files and faces need no more than one figure, and drawing takes time."""
+    monkeypatch.setattr(choose, "KINDS", (landscape.KIND,))
+
+
+class Parsed(HTMLParser):
+    """All tags with their attributes, and the rows of all tables as texts."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.rows, self._in_cell = [], [], False
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._in_cell = True
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self._in_cell = False
+
+    def handle_data(self, data):
+        if self._in_cell:
+            self.rows[-1][-1] += data
+
+    def attributes(self, wanted):
+        return [attributes for tag, attributes in self.tags if tag == wanted]
+
+
+def figures(run):
+    return sorted(path.name for path in (run.path / "figures").iterdir())
+
+
+def contents(folder):
+    """The bytes of all files, temporaries too."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# What is drawn
+
+
+def kinds(run):
+    return [kind.name for kind in choose.chosen(Evidence(run, "run"))]
+
+
+def test_figures_fit_what_was_measured_and_kept(whole, short, rowless):
+    of_rows = ["landscape", "lags", "survival", "phase", "truncation", "saturation", "trace"]
+    assert kinds(whole) == of_rows
+    assert kinds(rowless) == ["regime_map", "lags", "survival", "phase", "truncation", "trace"]
+    assert kinds(short) == ["landscape", "survival", "saturation", "trace"]
+
+
+def test_every_figure_of_one_run_is_a_file_and_on_the_page(whole):
+    shown = Parsed(whole.path / "report.html").attributes("img")
+    pages = {base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in shown}
+    files = {path.read_bytes() for path in (whole.path / "figures").iterdir()}
+    assert pages == files
+    assert len(files) == len(shown) >= 12
+    assert {"lags-1.png", "survival-2.png", "survival-33.png"} < set(figures(whole))  # one for each T
+    for image in shown:
+        picture = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
+        assert picture.size == (2 * int(image["width"]), 2 * int(image["height"]))
+        assert picture.convert("L").getextrema() == (0, 255)  # neither empty nor without paper
+        assert len(image["alt"]) > 20
+
+
+def test_landscape_has_the_median_and_the_count_of_each_cell_and_none_where_it_is_empty():
+    random = np.random.default_rng(0)
+    f, i = random.beta(0.3, 0.3, (2, 999))
+    values = random.normal(size=999)
+    values[::7] = -np.inf
+    i[i > 0.999] = 0.5  # an empty row
+    found, draws = landscape.medians(f, i, values)
+    assert draws.sum() == 999
+    assert not draws[-1].any()
+    for row, column in np.ndindex(found.shape):
+        low_f, high_f = landscape.EDGES[column : column + 2]
+        low_i, high_i = landscape.EDGES[row : row + 2]
+        cell = np.sort(values[(f >= low_f) & (f < high_f) & (i >= low_i) & (i < high_i)])
+        assert draws[row, column] == len(cell)
+        np.testing.assert_equal(found[row, column], cell[(len(cell) - 1) // 2] if len(cell) else np.nan)
+
+
+def test_landscape_of_a_loss_at_the_end_shows_what_can_vanish(whole, folder):
+    last = fastlstm.run(specs.case("float32, last output"), folder / "last")
+    rows = last.draws()
+    values, name = landscape.gradient(Evidence(last, "last"))
+    np.testing.assert_array_equal(values, np.maximum(rows["log10_dh0"], rows["log10_dC0"]))
+    assert "dC" in name
+    values, _ = landscape.gradient(Evidence(whole, "whole"))
+    np.testing.assert_array_equal(values, whole.draws()["log10_grad"])
+
+
+def test_tallies_have_the_quantiles_and_shares_of_the_rows(whole):
+    seen, rows = Evidence(whole, "whole"), whole.draws()
+    for measure, width in (("log10_J_hh", 1 / 32), ("lyapunov_1", 1 / 128), ("cec_rel_error", 1 / 128)):
+        for points in (None, np.array([1, 3])):
+            values = rows[measure][slice(None) if points is None else rows["point"].isin(points)]
+            tally = seen.tally(measure, points)
+            assert tally.draws == len(values)
+            for q, value in tally.quantiles().items():
+                assert value == pytest.approx(np.quantile(values, q), abs=2 * width * max(1, abs(value)))
+            assert tally.share_above(0.0) == (values >= 0).mean()
+            at, above = tally.survival()
+            assert above[0] == 1.0
+            assert at[0] == values.min()
+            for place in (3, len(at) // 2, -1):
+                assert above[place] == (values >= np.float32(at[place]) * (1 - 1e-7 * np.sign(at[place]))).mean()
+    of_regime = seen.tally("log10_grad", regimes=np.arange(9))
+    assert of_regime.draws == (rows["regime_f"] == "left").sum()
+
+
+def check_adjoints(again, within=1e-8):
+    """The adjoints are those of the row: the first, the largest, and at the lags, where these were measured."""
+    found, measured = trace.adjoints(again), again.drawn.measures
+    steps = len(again.drawn.x)
+    for side, logs in zip(("dh", "dC"), found, strict=True):
+        assert len(logs) == steps + 1
+        assert logs[0] == pytest.approx(measured[f"log10_{side}0"], abs=within)
+        assert logs.max() == pytest.approx(measured[f"log10_{side}_max"], abs=within)
+        for lag in (1, 2, 5, 10, 20):
+            if f"log10_{side}_lag_{lag}" in measured:
+                assert logs[-1 - lag] == pytest.approx(measured[f"log10_{side}_lag_{lag}"], abs=within)
+    return found
+
+
+def test_trace_has_the_adjoints_that_the_row_has(whole):
+    for point, draw in ((0, 3), (3, 17), (3, 1200)):
+        check_adjoints(replay(whole.path, point=point, draw=draw))
+
+
+# An attractor of Laurent and von Brecht 2017: its gradient grows by a factor of 1.7 at every step
+CHAOS = {"W_hf": -4.49, "W_hi": 6.69, "W_ho": 4.25, "W_hc": -8.96, "b_f": 2.2, "b_i": -1.05, "b_o": 3.08, "b_c": 1.32}
+
+
+def test_trace_goes_below_the_range_of_floats(folder):
+    shut = {"b_f": -6.0, "b_c": 1.0}  # only the cell path, and it decays
+    only_h = {"b_f": 9.0, "b_i": -9.0, "W_ho": 1.0}  # dh dies, dC lives
+    for number, params in enumerate((shut, shut | {"W_hc": 1e-3}, only_h)):
+        spec = specs.case("float32, last output") | {"draws": 1, "steps": 1000}
+        run = fastlstm.run(spec | {"params": {"default": 0.0, "W_y": 1.0} | params}, folder / f"shut {number}")
+        found = check_adjoints(replay(run.path, point=0, draw=0), within=0.01)
+        assert min(found.dh[0], found.dC[0]) < -400
+    assert found.dC[0] > -10
+
+
+def test_trace_of_a_long_draw_goes_beyond_floats_and_shows_its_orbit(folder):
+    spec = specs.case("constant, sum of outputs") | {"draws": 2, "steps": 2000}
+    run = fastlstm.run(spec | {"params": CHAOS | {"W_y": 1.0, "default": 0.0}}, folder / "long")
+    found = check_adjoints(replay(run.path, point=0, draw=1))
+    assert found.dh.max() > 400
+    with style.drawing():
+        assert [picture.name for picture in trace.draw(Evidence(run, "long"))] == ["trace", "trace-orbit"]
+    assert kinds(run) == ["trace"]  # two draws have no quantiles
+
+
+def test_trace_of_a_draw_whose_gradient_dies_ends_in_zero(folder):
+    spec = specs.case("constant, sum of outputs") | {"draws": 1, "params": {"default": 0.0, "b_y": 0.5}}
+    run = fastlstm.run(spec, folder / "dead")
+    assert np.isneginf(np.concatenate(check_adjoints(replay(run.path, point=0, draw=0)))).all()
+    with style.drawing():
+        assert len(trace.draw(Evidence(run, "dead"))) == 1
+
+
+def test_trace_shows_the_draw_with_the_largest_adjoint(whole, rowless):
+    rows = whole.draws()
+    peak = rows[["log10_dh_max", "log10_dC_max"]].max(axis=1)
+    largest = rows.loc[peak.idxmax()]
+    assert trace.chosen(Evidence(whole, "whole"))[:2] == (largest["point"], largest["draw"])
+    assert trace.chosen(Evidence(rowless, "rowless"))[:2] == (0, 0)
+
+
+def test_survival_has_curves_along_the_axis_that_changes_the_tail_most(whole, short):
+    rows = short.draws()
+    above = {axis: np.log10((rows["log10_dh_max"] >= 0).groupby(rows[axis]).mean()) for axis in ("b_f", "b_i_law")}
+    assert np.ptp(above["b_f"]) > 1.2 * np.ptp(above["b_i_law"])
+    assert survival.telling_axis(Evidence(short, "short"), "log10_dh_max") == "b_f"
+    seen = Evidence(whole, "whole")
+    assert survival.telling_axis(seen, "log10_J_hh", np.array([0, 1])) == "default_normal_std"  # T is the same there
+
+
+def test_of_many_rows_the_first_draws_of_each_point_are_read(short, monkeypatch):
+    monkeypatch.setattr(evidence, "MOST_ROWS", 120)
+    seen = Evidence(short, "short")
+    rows = seen.rows("point", "draw", "f_mean")
+    assert np.bincount(rows["point"]).tolist() == [20] * 6
+    assert rows["draw"].max() == 19
+    assert seen.is_sampled
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0%"), (1.0, "100%"), (0.384, "38%"), (0.0214, "2.1%"), (0.99966, "99.966%"), (3.21e-6, "0.00032%")],
+)
+def test_a_share_is_never_rounded_to_nothing_or_all(value, text):
+    assert style.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("draws", "text"), [(0, "0"), (999, "999"), (1000, "1k"), (12_000, "12k"), (1_230_000, "1.2M")]
+)
+def test_counts_fit_into_a_cell(draws, text):
+    assert style.count(draws) == text
+
+
+# The page
+
+
+def test_page_asks_for_nothing(whole):
+    page = Parsed(whole.path / "report.html")
+    (policy,) = [m["content"] for m in page.attributes("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "base", "form", "svg"}
+    for tag, attributes in page.tags:
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "href", "srcset", "data", "action", "poster", "background"):
+                assert (tag, name) == ("img", "src")
+                assert value.startswith("data:image/png;base64,")
+    text = (whole.path / "report.html").read_text(encoding="utf-8")
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_page_has_the_question_and_the_spec_as_text(whole):
+    text = (whole.path / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Do &lt;all&gt; gradients &amp; adjoints live?</h1>" in text
+    assert "<all>" not in text
+    assert "seed = 7" in text
+
+
+def plain(cell):
+    """The number that a cell of a table says."""
+    return float(cell.replace(",", "").replace("\N{MINUS SIGN}", "-"))
+
+
+def check_verdicts(rows, claims, points):
+    """Every row of the verdicts of a claim says what the run says."""
+    assert len(rows) == len(claims)
+    for cells, claim in zip(rows, claims.to_dict("records"), strict=True):
+        verdict, point, *axes, estimate, interval, predicted, draws = cells
+        assert int(point) == claim["point"]
+        at = points.loc[claim["point"]]
+        assert [float(value) for value in axes] == [at["steps"], at["default_normal_std"]]
+        low, high = interval.split(" to ")
+        for said, true in ((estimate, "estimate"), (low, "low"), (high, "high"), (draws, "draws")):
+            assert plain(said) == pytest.approx(claim[true], rel=6e-4)
+        if np.isnan(claim["predicted"]):
+            assert predicted == ""
+        else:
+            assert plain(predicted) == pytest.approx(claim["predicted"], rel=6e-4)
+        assert verdict.split()[1] == claim["verdict"]
+
+
+def verdict_tables(path):
+    """The rows of each table of verdicts on a page, without their heads."""
+    found = []
+    for row in Parsed(path).rows:
+        if row[0] == "verdict":
+            found.append([])
+        elif row[0].endswith(("holds", "fails", "undecided")):
+            found[-1].append(row)
+    return found
+
+
+def test_every_number_of_the_verdicts_is_that_of_the_run(whole):
+    claims, points = whole.claims(), whole.points().set_index("point")
+    assert claims.groupby("claim")["claim_verdict"].first().tolist() == ["fails", "holds", "undecided", "holds"]
+    shown = verdict_tables(whole.path / "report.html")
+    assert len(shown) == len(CLAIMS)
+    for rows, (_, claim) in zip(shown, claims.groupby("claim"), strict=True):
+        check_verdicts(rows, claim, points)
+    text = (whole.path / "report.html").read_text(encoding="utf-8")
+    assert '✗ fails</span> No draw &lt;vanishes&gt;. <span class="source">nobody &amp; 1997</span>' in text
+    assert "<code>quantile(cec_cosine, 0.1)</code> <code>&gt;= 1 - steps / 20</code>" in text
+    assert text.index("<h2>Claims</h2>") < text.index("<h2>Gradient over")
+
+
+def test_a_claim_of_many_points_shows_the_one_that_decides_and_folds_the_others_away(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_MOST_OPEN", 3)
+    (tmp_path / "page.html").write_text(tables.verdicts(Evidence(whole, "whole")), encoding="utf-8")
+    claims, points = whole.claims(), whole.points().set_index("point")
+    first = claims[claims["claim"] == 0]
+    decides, everything = verdict_tables(tmp_path / "page.html")[:2]
+    check_verdicts(decides, first[first["decides"]], points)
+    check_verdicts(everything, first, points)
+    assert "all 4 points: ✗ 4 fails" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_page_of_a_run_without_claims_has_no_such_section(drawn):
+    assert "Claims" not in drawn.read_text(encoding="utf-8")
+
+
+def test_regime_table_of_the_page_is_that_of_the_run(whole):
+    rows = Parsed(whole.path / "report.html").rows
+    head = next(place for place, row in enumerate(rows) if row[:4] == ["f", "i", "o", "draws"])
+    overall = whole.overall()
+    shown = rows[head + 1 : head + 1 + len(overall)]
+    assert len(rows) == head + 1 + len(overall)
+    names = ["log10_grad", "log10_dh0", "log10_dC0"]
+    for cells, (_, row) in zip(shown, overall.iterrows(), strict=True):
+        said = [plain(cell) for cell in cells[3:6] + cells[7:8]]
+        true = [row["draws"], row["share"], row["vanished"] / row["draws"], row["exploded"] / row["draws"]]
+        said += [plain(cell) for cell in cells[9:]]
+        true += [row[f"{name}_{q}"] for name in names for q in ("q05", "q50", "q95")]
+        np.testing.assert_allclose(said, true, rtol=6e-4)
+        assert cells[:3] == [row["regime_f"], row["regime_i"], row["regime_o"]]
+        interval = [float(bound) for bound in cells[6].split(" to ")]
+        np.testing.assert_allclose(interval, wilson(row["vanished"], row["draws"]), rtol=6e-4)
+
+
+def test_runs_stand_side_by_side(whole, short, folder, monkeypatch):
+    monkeypatch.setattr(choose, "KINDS", (landscape.KIND, phase.KIND))  # of more there is nothing new to see
+    page = Parsed(report([whole.path, short.path]))
+    assert (folder / "report.html").is_file()
+    alone = [image["src"] for image in Parsed(whole.path / "report.html").attributes("img")]
+    assert [image["src"] in alone for image in page.attributes("img")] == [True, False, True]  # whole, short; whole
+    assert not (short.path / "figures").exists()
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert text.index(">whole") < text.index(">short")
+
+
+# The files
+
+
+def test_a_report_is_no_part_of_the_run(whole):
+    assert (whole.path / "report.html").is_file()
+    assert store.verify(whole.path) == []
+    before = store.content_hash(whole.path)
+    again = fastlstm.run(specs.WHOLE, whole.path)
+    assert store.content_hash(again.path) == before
+    assert (whole.path / "report.html").is_file()
+
+
+def test_the_same_run_gives_the_same_bytes_whatever_the_settings_of_matplotlib(short, drawn, tmp_path):
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.dpi": 20}):
+        report([short.path], out=tmp_path / "page.html")
+    assert contents(tmp_path) == contents(drawn.parent)
+    assert len(contents(tmp_path)) > 4
+
+
+def test_figures_that_no_longer_fit_go_and_those_of_others_stay(short, folder, only_landscape):
+    target = folder / "again"
+    (target / "figures").mkdir(parents=True)
+    for name in ("phase.png", "lags-3.png", "survival-dh-20.png", "my own.png", "phase.svg"):
+        (target / "figures" / name).write_bytes(b"old")
+    report([short.path], out=target / "report.html")
+    found = {path.name for path in (target / "figures").iterdir()}
+    assert found == {"landscape.png", "my own.png", "phase.svg"}
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(short, drawn, monkeypatch, only_landscape):
+    before = contents(drawn.parent)
+    written = []
+
+    def fill_up(self, descriptor, data, write=Disk.write):
+        written.append(len(data))
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        write(self, descriptor, data)
+
+    monkeypatch.setattr(Disk, "write", fill_up)
+    with pytest.raises(store.DiskError, match="No space"):
+        report([short.path], out=drawn)
+    assert contents(drawn.parent) == before
+
+
+# The command
+
+
+def test_report_prints_the_path_of_the_page(short, folder, only_landscape):
+    done = call_here("report", "short", "--out", "page.html", folder=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "page.html\n", "")
+    assert (folder / "page.html").is_file()
+
+
+def test_report_without_matplotlib_says_how_to_install_it(short, folder, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in [name for name in sys.modules if name.startswith("fastlstm.report")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(fastlstm, "report")
+    done = call_here("report", "short", "--out", "nothing.html", folder=folder)
+    assert done.returncode == 1
+    assert "pip install 'fastlstm[plot]'" in done.stderr
+    assert not (folder / "nothing.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [(["nowhere"], 1, "not a run directory"), (["unfinished"], 1, "when the run ends"), ([], 2, "DIR")],
+)
+def test_what_cannot_be_reported_is_named(short, folder, arguments, code, told):
+    if not (folder / "unfinished").exists():
+        (folder / "unfinished").mkdir()
+        for name in ("_spec.toml", "_run.json"):
+            (folder / "unfinished" / name).write_bytes((short.path / name).read_bytes())
+    done = call_here("report", *arguments, folder=folder)
+    assert done.returncode == code
+    assert told in done.stderr
+    assert not (folder / "nowhere").exists()
+    assert not (folder / "unfinished" / "report.html").exists()
+
+
+# The example
+
+
+def test_the_tour_of_a_run_goes_through_without_a_warning(short, tmp_path):
+    tour = Path(__file__).parents[1] / "examples" / "explore.py"
+    command = [sys.executable, "-W", "error", str(tour), str(short.path), "picture.png"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.startswith("12,000 draws")
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.size == (1050, 600)
