@@ -12,9 +12,10 @@ PIP_READY := .venv/.pip-ready
 RUN_READY := .venv/.run-ready
 DEV_READY := .venv/.dev-ready
 ORACLE_READY := .venv/.oracle-ready
+PEERS_READY := .venv/.peers-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims verify test identity lint
+.PHONY: help sim sims verify test bench identity lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -32,6 +33,9 @@ verify: $(RUN_READY) ## read all of results/SIM again and compare it with its jo
 
 test: lint $(ORACLE_READY) ## lint, types, then all tests
 	@$(BIN)/python -m pytest
+
+bench: $(PEERS_READY) ## speed beside JAX, PyTorch, C and the machine's limit; ten minutes, docs/performance.md
+	@$(BIN)/python -m benchmarks.performance --write
 
 identity: $(RUN_READY) ## prove that threads, parts, order, interruptions and processors change no bit
 	@$(BIN)/python benchmarks/bit_identity.py
@@ -63,3 +67,9 @@ $(DEV_READY): pyproject.toml $(RUN_READY)
 $(ORACLE_READY): $(DEV_READY)
 	@echo 'installing JAX, the oracle of the gradients'
 	@if $(PIP) install -q --group oracle; then touch $@; else echo 'JAX could not be installed' >&2; fi
+
+# A peer that cannot be installed is left out of the comparison, which says so.
+$(PEERS_READY): pyproject.toml $(RUN_READY)
+	@echo 'installing JAX and PyTorch, to be compared with, and matplotlib'
+	@$(PIP) install -q -e '.[plot]'
+	@if $(PIP) install -q --group peers; then touch $@; else echo 'JAX or PyTorch could not be installed' >&2; fi
