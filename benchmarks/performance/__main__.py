@@ -39,18 +39,18 @@ def main() -> int:
     if given.quick and given.write:
         parser.error("--quick is for work in progress: its figures are not written")
     stored: dict[str, Any] = json.loads(STORE.read_text()) if STORE.exists() else {}
-    if given.page:
-        write_page(stored)
-        return 0
     screen = Console()
-    found = {}
-    for name in given.sections or SECTIONS:
+    if (load := machine.load()) > machine.BUSY and not given.page:
+        screen.print(f"[yellow]This machine is busy: its load average is {load}. The figures will suffer.[/]")
+    found: dict[str, Any] = {}
+    for name in () if given.page else given.sections or SECTIONS:
         found[name] = run_section(name, quick=given.quick, screen=screen)
+        if given.write:
+            STORE.write_text(json.dumps(stored | found, indent=1) + "\n")
     show_targets({key: value for part in found.values() for key, value in part["figures"].items()}, screen)
-    if given.write:
-        STORE.write_text(json.dumps(stored | found, indent=1) + "\n")
+    if given.write or given.page:
         write_page(stored | found)
-        screen.print(f"written: {STORE}, docs/performance.md, docs/performance.png")
+        screen.print("written: docs/performance.md and docs/performance.png")
     return 0
 
 
@@ -58,8 +58,6 @@ def run_section(name: str, *, quick: bool, screen: Console) -> dict[str, Any]:
     """Measure a section, show it, and return it for the JSON."""
     section = importlib.import_module(f"benchmarks.performance.sections.{name}")
     load, start = machine.load(), time.perf_counter()
-    if load > machine.BUSY and name == "gradients":
-        screen.print(f"[yellow]This machine is busy: its load average is {load}. Figures will suffer.[/]")
     findings = section.measure(QUICK if quick else THOROUGH, tell)
     screen.rule(section.TITLE)
     for table in findings.tables:
@@ -83,7 +81,8 @@ def show(table: Table, screen: Console) -> None:
     """A table as text."""
     rows = [table.columns, *([shown(cell) for cell in row] for row in table.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(table.columns))]
-    screen.print(f"\n{table.title}", style="bold")
+    if table.title:
+        screen.print(f"\n{table.title}", style="bold")
     for row in rows:
         first, *rest = (
             cell.ljust(width) if place in (0, len(row) - 1) else cell.rjust(width)

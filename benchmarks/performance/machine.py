@@ -12,7 +12,7 @@ import llvmlite.binding as llvm
 from fastlstm.threads import available_threads
 
 PACKAGES = ("fastlstm", "numba", "llvmlite", "numpy", "pyarrow", "jax", "torch")
-BUSY = 0.5  # load average, less what is measured, from which on a warning is due
+BUSY = 0.5  # the load average from which on a warning is due
 
 
 def describe() -> dict[str, Any]:

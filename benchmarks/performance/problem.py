@@ -39,6 +39,8 @@ class Problem:
 
     def check(self, name: str, found: Array) -> float:
         """The median error of a peer's gradients of the first draws. Raises WrongGradients."""
+        if found.dtype != self.dtype:
+            raise WrongGradients(f"{name} computed in {found.dtype} instead of {self.dtype}")
         truth = self.solution[: len(found)].astype(np.float64)
         errors = np.abs(found - truth).max(axis=1) / np.abs(truth).max(axis=1)
         for share, most in TOLERANCE[self.dtype].items():

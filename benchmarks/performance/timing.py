@@ -3,7 +3,7 @@
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -68,14 +68,16 @@ def timed(contestant: Contestant) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def interleave(contestants: Sequence[Contestant], *, seconds: float, least: int = 5) -> dict[str, Times]:
+def interleave(
+    contestants: Sequence[Contestant], *, seconds: float, least: int = 5, warm_up: bool = True
+) -> dict[str, Times]:
     """Run all in turn, each round beginning with another one, for so many seconds and at least `least` rounds.
 
-    One run of each before is not counted.
+    With `warm_up`, one run of each before is not counted.
     """
     found = {contestant.name: Times() for contestant in contestants}
     gc.collect()
-    for contestant in contestants:
+    for contestant in contestants if warm_up else ():
         _turn(contestant)
     start = time.perf_counter()
     first = 0
@@ -115,7 +117,3 @@ def repeated(name: str, call: Callable[[], Any], units: int, *, at_once: int = 1
         list(pool.map(calls, range(at_once)))
 
     return Contestant(name, run, at_once * times * units)
-
-
-def summaries(found: Mapping[str, Times]) -> dict[str, dict[str, float]]:
-    return {name: times.summary() for name, times in found.items()}

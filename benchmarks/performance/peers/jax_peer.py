@@ -1,6 +1,7 @@
 """JAX: reverse-mode differentiation of a scan, compiled by XLA."""
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ except ImportError as error:
 
 jax.config.update("jax_enable_x64", True)  # float32 arrays stay float32
 
-BATCHES = (64, 256, 1024, 4096, 16384, 65536)
+BATCHES = (256, 1024, 4096, 16384, 65536)
 
 
 def outputs(params: Any, x: Any, unroll: int) -> Any:
@@ -37,6 +38,7 @@ def outputs(params: Any, x: Any, unroll: int) -> Any:
     return jax.lax.scan(step, (zero, zero), x, unroll=unroll)[1]
 
 
+@cache
 def gradient(unroll: int, *, mapped: bool) -> Callable[[Any, Any], Any]:
     """jit(vmap(grad(scan))), or jit(grad(scan)) of a batch written by hand."""
     slope = jax.grad(lambda params, x: jnp.sum(outputs(params, x, unroll)))

@@ -70,7 +70,7 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
     common = {"dtype": "float64", "draws": 65536, "steps": 100, "rows": "all"}
     tell("start-up: filling the cache")
     Child.run(**common)
-    for number in range(3 if effort.thorough else 1):
+    for number in range(2 if effort.thorough else 1):
         tell(f"start-up: round {number + 1}")
         times.setdefault("python", []).append(seconds_of("pass"))
         times.setdefault("import fastlstm", []).append(seconds_of("import fastlstm"))
