@@ -21,7 +21,7 @@ def describe() -> dict[str, Any]:
         "processor": _processor(),
         "target": llvm.get_host_cpu_name(),
         "threads": available_threads(),
-        "memory_GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "memory_GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
         "gcc": _gcc(),

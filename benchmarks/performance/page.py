@@ -1,12 +1,12 @@
 """docs/performance.md, made from the JSON of the measurements."""
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.performance.picture import draw
-from benchmarks.performance.results import Table, shown
+from benchmarks.performance.results import Cell, Table, shown
 from benchmarks.performance.targets import judged
 
 SECTIONS = ("gradients", "simulation", "job", "growth", "draws", "limit", "startup")
@@ -54,7 +54,7 @@ def write_page(sections: Mapping[str, Any]) -> None:
 def _lines(sections: Mapping[str, Any]) -> Iterator[str]:
     yield HEAD
     figures = {key: value for part in sections.values() for key, value in part["figures"].items()}
-    rows = [
+    rows: list[list[Cell]] = [
         [
             target.text,
             *(_with(number, target.unit) for number in (value, target.at_least, target.aim)),
@@ -82,16 +82,18 @@ def _section(name: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", f"### {table.title[0].upper()}{table.title[1:]}", "")
         if table.note:
             yield from (table.note, "")
-        yield from _markdown(table.columns, [[shown(cell) for cell in row] for row in table.rows])
+        yield from _markdown(table.columns, table.rows)
     for reason in found["left_out"]:
         yield from ("", f"Left out: {reason}")
 
 
-def _markdown(columns: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
+def _markdown(columns: list[str], rows: list[list[Cell]]) -> Iterator[str]:
+    """A table; columns with numbers stand to the right."""
+    words = [all(isinstance(row[place], str) for row in rows) for place in range(len(columns))]
     yield "| " + " | ".join(columns) + " |"
-    yield "|---" + "|---:" * (len(columns) - 1) + "|"
+    yield "|" + "".join("---|" if left else "---:|" for left in words)
     for row in rows:
-        yield "| " + " | ".join(row) + " |"
+        yield "| " + " | ".join(map(shown, row)) + " |"
 
 
 def _machines(sections: Mapping[str, Any]) -> Iterator[str]:
@@ -113,12 +115,10 @@ def _machine(machine: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
         f"{machine['processor']} (LLVM: {machine['target']}), {machine['threads']} threads, "
-        f"{machine['memory_GB']} GB; {machine['system']}; Python {machine['python']}; {machine['gcc']}; {versions}."
+        f"{machine['memory_GiB']} GiB; {machine['system']}; Python {machine['python']}; {machine['gcc']}; {versions}."
     )
 
 
-def _runs(sections: Mapping[str, Any]) -> Iterator[list[str]]:
-    for name in SECTIONS:
-        if name in sections:
-            found = sections[name]
-            yield [name, found["date"], shown(found["seconds"]), f"{found['load_before']:.2f}"]
+def _runs(sections: Mapping[str, Any]) -> list[list[Cell]]:
+    found = [(name, sections[name]) for name in SECTIONS if name in sections]
+    return [[name, part["date"], part["seconds"], part["load_before"]] for name, part in found]

@@ -46,5 +46,5 @@ def bars(axis: Any, points: list[Any], title: str, colour: str) -> None:
     drawn = axis.barh(names, [y for _, y in points], color=colours)
     axis.bar_label(drawn, [f"{y:.3g}" for _, y in points], padding=3)
     axis.invert_yaxis()
-    axis.set(title=title, xlabel="ns a step, fastest run, logarithmic", xscale="log")
+    axis.set(title=title, xlabel="ns a step, fastest run")
     axis.margins(x=0.15)

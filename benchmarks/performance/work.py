@@ -8,7 +8,7 @@ from fastlstm.simulation import Simulation, slice_size
 from fastlstm.threads import available_threads, in_order
 
 STEPS = 100
-DRAWS = 4 * 65536  # of a simulation: whole slices for two and for four threads
+DRAWS = 8 * 65536  # of a simulation: whole slices for up to eight threads
 
 
 def job(dtype: str, *, draws: int, steps: int = STEPS, rows: str = "all") -> dict[str, Any]:

@@ -48,7 +48,8 @@ def by_steps(found: Findings, dtype: str, effort: Effort) -> None:
 
 
 def by_threads(found: Findings, dtype: str, effort: Effort) -> None:
-    numbers = range(1, available_threads() + 1)
+    every = available_threads()
+    numbers = sorted({threads for threads in (1, 2, 4, 8, every) if threads <= every})
     contest = [
         Contestant(str(threads), simulation(dtype, draws=DRAWS, threads=threads), DRAWS * STEPS) for threads in numbers
     ]
@@ -68,7 +69,7 @@ def by_groups(found: Findings, dtype: str, effort: Effort) -> None:
     choices |= {", ".join(DEFAULT_GROUPS) + " (default)": DEFAULT_GROUPS, "all": GROUPS}
     if not effort.thorough:
         choices = {name: choices[name] for name in ("none", "carousel")}
-    draws = DRAWS // 2
+    draws = DRAWS // 4
     contest = [
         Contestant(name, simulation(dtype, draws=draws, groups=groups), draws * STEPS)
         for name, groups in choices.items()
