@@ -40,5 +40,5 @@ class Peer(Protocol):
 
 
 def fitting(batches: Iterable[int], problem: Problem) -> list[int]:
-    """The batch sizes that the problem has draws for, and memory."""
-    return [batch for batch in batches if batch <= problem.draws]
+    """The batch sizes, none larger than the problem."""
+    return sorted({min(batch, problem.draws) for batch in batches})
