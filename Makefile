@@ -14,9 +14,10 @@ PLOT_READY := .venv/.plot-ready
 DEV_READY := .venv/.dev-ready
 ORACLE_READY := .venv/.oracle-ready
 BROWSER_READY := .venv/.browser-ready
+PEERS_READY := .venv/.peers-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims report verify test chaos identity lint
+.PHONY: help sim sims report verify test chaos bench identity lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -40,6 +41,9 @@ test: lint $(ORACLE_READY) $(BROWSER_READY) ## lint, types, then all tests
 
 chaos: $(DEV_READY) ## make everything fail that can, and count what is lost (minutes)
 	@$(BIN)/python -m pytest tests/chaos -m chaos --all-faults --fault-page docs/reliability.md
+
+bench: $(PEERS_READY) ## speed beside JAX, PyTorch, C and the machine's limit; ten minutes, docs/performance.md
+	@$(BIN)/python -m benchmarks.performance --write
 
 identity: $(RUN_READY) ## prove that threads, parts, order, interruptions and processors change no bit
 	@$(BIN)/python benchmarks/bit_identity.py
@@ -83,3 +87,9 @@ $(BROWSER_READY): $(DEV_READY)
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo 'installing Chromium, which opens the reports' \
 	    && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install chromium >/dev/null; then touch $@; \
 	else echo 'there is no Chromium, and it could not be installed' >&2; fi
+
+# A peer that cannot be installed is left out of the comparison, which says so.
+$(PEERS_READY): pyproject.toml $(RUN_READY)
+	@echo 'installing JAX and PyTorch, to be compared with, and matplotlib'
+	@$(PIP) install -q -e '.[plot]'
+	@if $(PIP) install -q --group peers; then touch $@; else echo 'JAX or PyTorch could not be installed' >&2; fi

@@ -39,6 +39,7 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
         layout=layout(spec),
     ) as directory:
         if directory.finished:
+            judge_claims(spec, directory)
             return Run(path)
         if not directory.committed:
             raise NotThere(f"{path} has no draws yet, so there is nothing to merge")

@@ -1,0 +1,1 @@
+"""The speed of fastlstm beside its peers and beside what the machine can do: `make bench`."""

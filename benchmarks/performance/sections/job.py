@@ -1,0 +1,100 @@
+"""The whole job: a million draws of 100 steps to Parquet."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import fastlstm
+from benchmarks.performance.results import Findings, Table
+from benchmarks.performance.sections import Effort
+from benchmarks.performance.timing import Contestant, interleave, ratio
+from benchmarks.performance.work import STEPS, job, simulation
+
+TITLE = "The whole job"
+TEXT = """\
+1,000,000 draws of 100 steps, all parameters and inputs N(0, 1), default groups, all rows to Parquet. "command" is a
+command from its start to its end, imports included, fastlstm's kernels from their cache: `fastlstm run`, and
+[a plain script](../benchmarks/performance/peers/jax_script.py) of JAX and pyarrow that writes the same columns in
+batches of 10,000, without regime table, checksums, fsync and resume. The other lines are timed inside a process that
+is warm: `fastlstm.run` with all rows and with none (the counts of the regime table included in both), and the kernel
+alone, whose columns are thrown away."""
+
+SCRIPT = Path(__file__).parents[1] / "peers" / "jax_script.py"
+COMMAND, PLAIN = "fastlstm, command", "JAX and pyarrow, command"
+ALL, NONE, KERNEL = "fastlstm, all rows", "fastlstm, no rows", "fastlstm, kernel alone"
+
+
+def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
+    found = Findings()
+    draws = 1_000_000 if effort.thorough else 100_000
+    for dtype in ("float32", "float64"):
+        with tempfile.TemporaryDirectory(prefix="fastlstm-bench-") as name:
+            folder = Path(name)
+            tell(f"job, {dtype}: in a warm process")
+            contest = [
+                Contestant(ALL, partial(run_in, folder, job(dtype, draws=draws)), draws),
+                Contestant(NONE, partial(run_in, folder, job(dtype, draws=draws, rows="none")), draws),
+                Contestant(KERNEL, simulation(dtype, draws=draws), draws),
+            ]
+            times = interleave(contest, seconds=effort.seconds, least=3)
+            tell(f"job, {dtype}: commands")
+            (folder / "job.toml").write_text(TOML.format(draws=draws, steps=STEPS, dtype=dtype))
+            commands = [Contestant(COMMAND, partial(fastlstm_command, folder), draws)]
+            if find_spec("jax") is None:
+                found.left_out.append("JAX is not installed: pip install --group peers")
+            else:
+                script = [SCRIPT, folder / "out.parquet", "--draws", draws, "--steps", STEPS, "--dtype", dtype]
+                commands.append(Contestant(PLAIN, partial(command, script), draws))
+            times |= interleave(commands, seconds=0.0, least=2 if effort.thorough else 1, warm_up=False)
+        table = Table(
+            f"{dtype}, {draws:,} draws", ["", "seconds", "median", "million draws a second"],
+            [[name, *(spent[key] * draws / 1e9 for key in ("min", "median")), 1e3 / spent["min"]]
+             for name, spent in ((name, times[name].summary()) for name in (COMMAND, PLAIN, ALL, NONE, KERNEL)
+                                 if name in times)],
+        )  # fmt: skip
+        found.figures[f"parquet_{dtype}"] = ratio(times[ALL], times[NONE])["min"]
+        ratios = [
+            ["all rows over no rows, time", *both(times, ALL, NONE)],
+            ["all rows over the kernel alone, time", *both(times, ALL, KERNEL)],
+        ]
+        if PLAIN in times:
+            found.figures[f"script_{dtype}"] = ratio(times[PLAIN], times[COMMAND])["min"]
+            ratios.insert(0, ["the script over the command", *both(times, PLAIN, COMMAND)])
+        found.tables += [table, Table(f"{dtype}, ratios", ["", "fastest", "median"], ratios)]
+    return found
+
+
+TOML = """\
+draws = {draws}
+steps = {steps}
+dtype = "{dtype}"
+[params]
+default = {{ normal = {{ mean = 0.0, std = 1.0 }} }}
+"""
+
+
+def both(times: Any, slower: str, faster: str) -> list[float]:
+    found = ratio(times[slower], times[faster])
+    return [found["min"], found["median"]]
+
+
+def run_in(folder: Path, spec: dict[str, Any]) -> None:
+    """A run into a new directory, which is then removed."""
+    out = folder / "run"
+    fastlstm.run(spec, out)
+    shutil.rmtree(out)
+
+
+def command(arguments: list[Any]) -> None:
+    subprocess.run([sys.executable, *map(str, arguments)], check=True, capture_output=True)
+
+
+def fastlstm_command(folder: Path) -> None:
+    command(["-c", "from fastlstm.cli import entry; entry()", "run", folder / "job.toml", "--out", folder / "run"])
+    shutil.rmtree(folder / "run")

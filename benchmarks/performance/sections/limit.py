@@ -1,0 +1,150 @@
+"""How near the kernel of gradients is to what the vector units can do."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from benchmarks.performance.assembly import Block, Loop, Operations, blocks_of, loops_of, operations
+from benchmarks.performance.problem import Problem
+from benchmarks.performance.results import Findings, Table
+from benchmarks.performance.sections import Effort
+from benchmarks.performance.timing import Contestant, interleave
+from fastlstm.kernel.arrays import build_gradients
+from fastlstm.kernel.draws import CHUNK
+from fastlstm.kernel.memory import load, store
+from fastlstm.kernel.simd import LANES, fma
+
+TITLE = "The limit: vector operations"
+TEXT = """\
+The kernel of gradients is compiled once more, and the vector instructions in its two loops over time are counted:
+arithmetic, comparisons, shifts and selections, but no loads, stores and copies. What stands between the chunks of the
+backward pass is shared among the steps of a chunk. Next to it, on the same processor and in turns, runs a loop of
+independent fused multiply-adds on registers of the same width, and one of divisions. The bound is the time that the
+counted instructions would take at those rates. The share is the bound over the time that `fastlstm.gradients` takes
+with one thread, T = 100, all it does besides included."""
+
+INDEPENDENT = 8  # registers of lanes in the loops that measure rates: enough to hide an operation's latency
+REGISTERS = {"zmm": 64, "ymm": 32, "xmm": 16}  # bytes
+
+
+class Count(NamedTuple):
+    """Instructions for a register of lanes and a step."""
+
+    register: str
+    forward: Operations
+    backward: Operations
+    chunk: Operations
+
+
+def assembly_of(function: Any) -> str:
+    """What a kernel is compiled to; Numba does not tell it of one that came from its cache."""
+    again = numba.njit(function.nopython_signatures[0], error_model="numpy", nogil=True)(function.py_func)
+    (text,) = again.inspect_asm().values()
+    return str(text)
+
+
+def count(dtype: str) -> Count:
+    """Find the loops over time in the kernel of gradients. Raises ValueError where there are none to be found.
+
+    Among the loops with no loop inside, the forward pass has the most divisions, and the backward pass the most
+    operations without one.
+    """
+    text = assembly_of(build_gradients(dtype, "full", "given"))
+    blocks = blocks_of(text)
+    register = max(REGISTERS, key=lambda name: text.count(f"%{name}"))
+    loops = loops_of(blocks)
+    innermost = [(operations(blocks, loop.blocks, register), loop) for loop in loops if not loop.inside]
+    forward = max((found for found, _ in innermost if found.divisions), default=None, key=lambda found: found[::-1])
+    backward = max(
+        ((found, loop) for found, loop in innermost if not found.divisions), default=None, key=lambda pair: pair[0]
+    )
+    if forward is None or backward is None:
+        raise ValueError("no loops over time were found in the compiled code; they are looked for on x86-64 only")
+    return Count(register, forward, backward[0], _around(blocks, loops, backward[1], register))
+
+
+def _around(blocks: list[Block], loops: list[Loop], loop: Loop, register: str) -> Operations:
+    """What the next outer loop does by itself."""
+    outer = min((other for other in loops if loop.blocks < other.blocks), key=lambda other: len(other.blocks))
+    return operations(blocks, outer.blocks - outer.inside, register)
+
+
+@numba.njit(error_model="numpy", nogil=True)
+def _multiply_adds(rows: Any, times: int) -> None:
+    a, b, c, d = load(rows, (0,)), load(rows, (1,)), load(rows, (2,)), load(rows, (3,))
+    e, f, g, h = load(rows, (4,)), load(rows, (5,)), load(rows, (6,)), load(rows, (7,))
+    m, n = load(rows, (8,)), load(rows, (9,))
+    for _ in range(times):
+        a, b, c, d = fma(a, m, n), fma(b, m, n), fma(c, m, n), fma(d, m, n)
+        e, f, g, h = fma(e, m, n), fma(f, m, n), fma(g, m, n), fma(h, m, n)
+    store(rows, (0,), a + b + c + d + e + f + g + h)
+
+
+@numba.njit(error_model="numpy", nogil=True)
+def _divisions(rows: Any, times: int) -> None:
+    a, b, c, d = load(rows, (0,)), load(rows, (1,)), load(rows, (2,)), load(rows, (3,))
+    e, f, g, h = load(rows, (4,)), load(rows, (5,)), load(rows, (6,)), load(rows, (7,))
+    m = load(rows, (8,))
+    for _ in range(times):
+        a, b, c, d = m / a, m / b, m / c, m / d
+        e, f, g, h = m / e, m / f, m / g, m / h
+    store(rows, (0,), a + b + c + d + e + f + g + h)
+
+
+def rate(name: str, loop: Any, dtype: str, register: str, times: int) -> Contestant:
+    """A loop of one operation; its unit is an instruction."""
+    rows = np.full((INDEPENDENT + 2, LANES), 0.75, dtype)
+
+    def run() -> None:
+        rows[:INDEPENDENT] = np.linspace(1.0, 2.0, rows[:INDEPENDENT].size).reshape(INDEPENDENT, -1)
+        loop(rows, times)
+
+    run()
+    instructions = LANES * np.dtype(dtype).itemsize // REGISTERS[register]
+    return Contestant(name, run, times * INDEPENDENT * instructions, one_processor=True)
+
+
+def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
+    found = Findings()
+    table = Table("Instructions for a register of draws and a step", ["", "float32", "float64"])
+    columns: list[list[float | int | str]] = []
+    for dtype in ("float32", "float64"):
+        tell(f"limit, {dtype}: counting")
+        try:
+            counted = count(dtype)
+        except ValueError as error:
+            found.left_out.append(str(error))
+            return found
+        tell(f"limit, {dtype}: measuring")
+        given = Problem(dtype, 2**20 // 100 // 256 * 256, 100)
+        times = interleave(
+            [
+                rate("fma", _multiply_adds, dtype, counted.register, 2_000_000),
+                rate("division", _divisions, dtype, counted.register, 200_000),
+                Contestant("gradients", given.solve, given.draws * given.steps, one_processor=True),
+            ],
+            seconds=effort.seconds,
+        )
+        fma_ns, division_ns, spent = (min(times[name].processor) * 1e9 for name in ("fma", "division", "gradients"))
+        parts = (counted.forward, 1), (counted.backward, 1), (counted.chunk, CHUNK[dtype])
+        others = sum(part.others / steps for part, steps in parts)
+        divisions = sum(part.divisions / steps for part, steps in parts)
+        bound = (others * fma_ns + divisions * division_ns) / LANES
+        found.figures[f"bound_{dtype}"] = 100 * bound / spent
+        columns.append(
+            [
+                f"{LANES} in {counted.register}", counted.forward.others, counted.forward.divisions,
+                counted.backward.others, counted.chunk.others, CHUNK[dtype], 1 / fma_ns, 1 / division_ns,
+                bound, spent, 100 * bound / spent,
+            ]
+        )  # fmt: skip
+    names = (
+        "lanes", "forward: arithmetic", "forward: divisions", "backward: arithmetic", "between chunks: arithmetic",
+        "steps of a chunk", "fma instructions, 10^9 a second", "divisions, 10^9 a second", "bound, ns a step and draw",
+        "gradients, ns a step and draw", "share of the bound, %",
+    )  # fmt: skip
+    table.rows = [list(row) for row in zip(names, *columns, strict=True)]
+    found.tables.append(table)
+    return found
