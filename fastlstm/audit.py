@@ -9,10 +9,10 @@ import pandas as pd
 from mpmath import mp
 from numpy.typing import NDArray
 
-from fastlstm.measures import GATES
+from fastlstm.measures import CLASSES, GATES
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.oracles import exact, naive
-from fastlstm.regimes import CLASSES, classify
+from fastlstm.regimes import classify
 from fastlstm.replays import Replay, make
 from fastlstm.runs import Run
 from fastlstm.simulation import Simulation

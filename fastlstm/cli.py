@@ -135,14 +135,17 @@ def run_command(
                     f"{stopped}. To go on, give the same command again.",
                 )
         if as_json:
-            print(json.dumps({"path": str(out), "regimes": tables.as_records(done.overall())}))
+            found = {"regimes": done.overall(), "claims": done.claims()}
+            print(json.dumps({"path": str(out)} | {name: tables.as_records(each) for name, each in found.items()}))
             return
         if not progress.worked:
             print("Nothing to do: all draws were there.", file=sys.stderr)
-        found = done.status()
+        status = done.status()
         print(tables.text(done.overall()))
-        print(f"\n{out}: {found.draws:,} draws, {found.rows:,} rows")
-        if found.rows:
+        if ready.claim:
+            print(f"\n{tables.claims_text({str(out): done.claims()})}")
+        print(f"\n{out}: {status.draws:,} draws, {status.rows:,} rows")
+        if status.rows:
             print(f"import pandas as pd; df = pd.read_parquet({str(out / 'draws')!r})")
 
 
@@ -190,6 +193,21 @@ def regimes(
         run = read(folder)
         table = run.regimes() if by_point else run.overall()
     print(json.dumps(tables.as_records(table)) if as_json else tables.text(table))
+
+
+@app.command()
+def claims(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Run directories.")],
+    by_point: Annotated[bool, typer.Option("--by-point", help="A line for each point.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the draws of runs say about the claims of their specs."""
+    with _errors():
+        found = {str(folder): read(folder).claims() for folder in folders}
+    if as_json:
+        print(json.dumps({path: tables.as_records(table) for path, table in found.items()}))
+    else:
+        print(tables.claims_text(found, by_point=by_point))
 
 
 @app.command()

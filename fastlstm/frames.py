@@ -9,23 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastlstm import measures
-from fastlstm.names import PARAMETERS, STATE
-from fastlstm.regimes import CLASSES, FLAGS
-from fastlstm.spec import Point, Spec
-from fastlstm.spec.distributions import Constant
-from fastlstm.spec.grids import Grid
+from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
+from fastlstm.names import PARAMETERS
+from fastlstm.spec import Point, Spec, columns
 
 _CLASS_TYPE = pa.dictionary(pa.int8(), pa.string(), ordered=True)
-_REGIMES = tuple(f"regime_{gate}" for gate in measures.GATES)
-
-
-def _drawn_state(spec: Spec) -> tuple[str, ...]:
-    """h_0 and C_0 have columns where they are not one number for all draws."""
-    return tuple(
-        name
-        for name, law in zip(STATE, (spec.state.h, spec.state.C), strict=True)
-        if not (isinstance(law, Constant) and isinstance(law.value, float))
-    )
 
 
 def _axis_type(values: list[Any]) -> pa.DataType:
@@ -36,19 +24,12 @@ def _axis_type(values: list[Any]) -> pa.DataType:
 
 def axis_columns(spec: Spec) -> dict[str, str]:
     """The axes that need a column of their own, by its name: a parameter's own column holds its numbers."""
-    named = {}
-    for name, values in spec.axes().items():
-        if name not in PARAMETERS:
-            named[name] = name
-        elif isinstance(values[0], str):
-            named[f"{name}_law"] = name
-    return named
+    return columns.axis_columns(spec.axes())
 
 
 def chosen_measures(spec: Spec) -> tuple[measures.Measure, ...]:
     """The measures that rows of the spec have; the longest draws decide which lags there are."""
-    longest = max(spec.steps.grid) if isinstance(spec.steps, Grid) else spec.steps
-    return measures.selected(spec.measure.groups, longest)
+    return columns.chosen_measures(spec.measure, spec.steps)
 
 
 def attributes(spec: Spec, stream_version: int) -> dict[str, Any]:
@@ -66,8 +47,8 @@ def row_schema(spec: Spec, stream_version: int) -> pa.Schema:
     real = pa.float32() if spec.store.dtype == "float32" else pa.float64()
     fields = [("draw", pa.int64())]
     fields += [(column, _axis_type(spec.axes()[name])) for column, name in axis_columns(spec).items()]
-    fields += [(name, real) for name in (*PARAMETERS, *_drawn_state(spec))]
-    fields += [(name, _CLASS_TYPE) for name in _REGIMES]
+    fields += [(name, real) for name in (*PARAMETERS, *columns.drawn_state(spec.state))]
+    fields += [(name, _CLASS_TYPE) for name in REGIME_COLUMNS]
     fields += [(name, pa.bool_()) for name in FLAGS]
     fields += [(measure.name, real) for measure in chosen_measures(spec)]
     # pandas restores DataFrame.attrs from this key

@@ -6,12 +6,16 @@ and the attributes of a data frame are made from the same list.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from fastlstm.names import PARAMETERS
 
 GROUPS = ("norms", "gates", "grads", "carousel", "truncation", "jacobian", "lags")
 DEFAULT_GROUPS = ("norms", "gates", "carousel")
 GATES = {"f": "forget gate", "i": "input gate", "o": "output gate"}
+REGIME_COLUMNS = tuple(f"regime_{gate}" for gate in GATES)
+CLASSES = ("left", "mid", "right")  # of a gate in a draw
+FLAGS = ("exploded", "vanished")
 
 LOG = 1 / 32  # width of a histogram bin near zero, in decades
 FINE = 1 / 4096  # the same for quantities of order one
@@ -19,41 +23,50 @@ FINE = 1 / 4096  # the same for quantities of order one
 
 @dataclass(frozen=True)
 class Measure:
-    """One column of floating point numbers; `resolution` is None for one that is not histogrammed."""
+    """One column of floating point numbers; `resolution` is None for one that is not histogrammed.
+
+    All its values lie between `low` and `high`, but for rounding.
+    """
 
     name: str
     group: str
     unit: str
     meaning: str
     resolution: float | None = None
+    low: float = -inf
+    high: float = inf
 
 
-def _log10(name: str, group: str, meaning: str) -> Measure:
-    return Measure(name, group, "log10", f"log10 of {meaning}", LOG)
+def _log10(name: str, group: str, meaning: str, high: float = inf) -> Measure:
+    return Measure(name, group, "log10", f"log10 of {meaning}", LOG, high=high)
+
+
+def _share(name: str, meaning: str, high: float = 1) -> Measure:
+    return Measure(name, "gates", "1", meaning, low=0, high=high)
 
 
 def _shares() -> Iterable[Measure]:
     for gate, title in GATES.items():
-        yield Measure(f"{gate}_left", "gates", "1", f"share of steps with {title} below saturation")
-        yield Measure(f"{gate}_right", "gates", "1", f"share of steps with {title} above 1 - saturation")
+        yield _share(f"{gate}_left", f"share of steps with {title} below saturation")
+        yield _share(f"{gate}_right", f"share of steps with {title} above 1 - saturation")
 
 
 def _gates() -> Iterable[Measure]:
     for gate, title in GATES.items():
-        yield Measure(f"{gate}_mean", "gates", "1", f"mean over steps of the {title}")
-        yield Measure(f"{gate}_slope", "gates", "1", f"mean over steps of the {title}'s slope s'(z)")
-    yield Measure("g_sat", "gates", "1", "share of steps with |g| > 0.9")
-    yield Measure("g_slope", "gates", "1", "mean over steps of the candidate's slope 1 - g^2")
+        yield _share(f"{gate}_mean", f"mean over steps of the {title}")
+        yield _share(f"{gate}_slope", f"mean over steps of the {title}'s slope s'(z)", high=1 / 4)
+    yield _share("g_sat", "share of steps with |g| > 0.9")
+    yield _share("g_slope", "mean over steps of the candidate's slope 1 - g^2")
 
 
 def _truncation() -> Iterable[Measure]:
     for mode, title in (("cec", "truncated (1997)"), ("local", "one-step")):
         gap = f"|{mode} - full| / |full|, {title} gradient, L2 over all 14"
-        yield Measure(f"{mode}_rel_error", "truncation", "1", gap, FINE)
+        yield Measure(f"{mode}_rel_error", "truncation", "1", gap, FINE, low=0)
         cosine = f"cosine between the {title} and the full gradient"
-        yield Measure(f"{mode}_cosine", "truncation", "1", cosine, FINE)
+        yield Measure(f"{mode}_cosine", "truncation", "1", cosine, FINE, low=-1, high=1)
         sign = f"1 where the {title} dW_hi has the sign of the full one, -1 where it has not, 0 where one is 0"
-        yield Measure(f"{mode}_W_hi_sign", "truncation", "1", sign)
+        yield Measure(f"{mode}_W_hi_sign", "truncation", "1", sign, low=-1, high=1)
 
 
 # The state adjoints; exploded and vanished are read from these four, so a kernel always fills them.
@@ -80,8 +93,8 @@ _NORMS = (
     ),
 )
 _CAROUSEL = (
-    _log10("log10_forget", "carousel", "the product of the forget gates f_1 .. f_T"),
-    Measure("memory_time", "carousel", "steps", "-1 / mean over steps of ln f_t"),
+    _log10("log10_forget", "carousel", "the product of the forget gates f_1 .. f_T", high=0),
+    Measure("memory_time", "carousel", "steps", "-1 / mean over steps of ln f_t", low=0),
 )
 _JACOBIAN = (
     Measure("lyapunov_1", "jacobian", "1/step", "(1/T) ln of the larger singular value of J_T .. J_1", FINE),
@@ -90,7 +103,7 @@ _JACOBIAN = (
     _log10("log10_J_Ch", "jacobian", "|dC_T/dh_0|"),
     _log10("log10_J_hC", "jacobian", "|dh_T/dC_0|"),
     _log10("log10_J_hh", "jacobian", "|dh_T/dh_0|"),
-    Measure("b_max", "jacobian", "1", "the largest |b_t|, b_t = tanh(C_t) s'(z^o_t) W_ho", FINE),
+    Measure("b_max", "jacobian", "1", "the largest |b_t|, b_t = tanh(C_t) s'(z^o_t) W_ho", FINE, low=0),
 )
 _LADDER = (1, 2, 5)
 

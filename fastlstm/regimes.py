@@ -6,7 +6,6 @@ parts, and give quantiles. Bins are found by integer arithmetic on the floats' b
 on every CPU: `resolution` wide near zero, and twice as wide each time |value| doubles beyond 256 of them.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any
@@ -16,18 +15,16 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastlstm.measures import ADJOINTS, GATES, Measure
+from fastlstm.intervals import wilson
+from fastlstm.measures import ADJOINTS, CLASSES, FLAGS, GATES, Measure
 
-CLASSES = ("left", "mid", "right")
 REGIMES = len(CLASSES) ** len(GATES)
-FLAGS = ("exploded", "vanished")
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 _LINEAR = 256  # bins of equal width on each side of zero
 _SHIFT = 23 - 8  # keeps the exponent and the first eight bits of a float32's mantissa
 _FIRST = int(np.float32(_LINEAR).view(np.int32)) >> _SHIFT
 _LAST = (int(np.float32(np.inf).view(np.int32)) >> _SHIFT) - _FIRST  # the bin of infinity, on either side
-_Z95 = 1.959963984540054
 
 _Cells = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -236,15 +233,6 @@ class Counts:
             row |= {f"{name}_min": found[0], f"{name}_max": found[-1]}
             row |= {f"{name}_q{round(100 * q):02d}": value for q, value in zip(QUANTILES, found[1:-1], strict=True)}
         return row
-
-
-def wilson(count: int, total: int) -> tuple[float, float]:
-    """The 95% interval of Wilson (1927) for a share."""
-    share = count / total
-    square = _Z95 * _Z95 / total
-    middle = (share + square / 2) / (1 + square)
-    half = _Z95 / (1 + square) * math.sqrt(share * (1 - share) / total + square / (4 * total))
-    return 0.0 if count == 0 else middle - half, 1.0 if count == total else middle + half
 
 
 def quantiles(

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fastlstm import store
+from fastlstm.judging import no_claims
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.provenance import provenance
 from fastlstm.spec import Spec, load
@@ -46,6 +47,12 @@ class Run:
     def histograms(self) -> pd.DataFrame:
         """The counts behind the regime table: point, regime, measure, bin, count, low, high."""
         return store.read_table(self.path, "histograms")
+
+    def claims(self) -> pd.DataFrame:
+        """One row for each claim and point: the estimate, its 95% interval, and the verdict."""
+        if not self.spec().claim:
+            return no_claims()
+        return store.read_table(self.path, store.VERDICTS)
 
     def overall(self) -> pd.DataFrame:
         """The regime table of all points together."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,44 @@ def text(table: pd.DataFrame) -> str:
     ]
     heading = "log10 of gradient norms, quantiles by regime of the gates f, i, o\n"
     return heading + shown.to_string(index=False, formatters=formats)
+
+
+def claims_text(tables: Mapping[str, pd.DataFrame], *, by_point: bool = False) -> str:
+    """The verdicts of some runs, by the runs' names: a line for each claim, or for each claim and point.
+
+    A line for a claim shows the point that decides, and at how many points of all the verdict is the same.
+    """
+    lines = []
+    for run, table in tables.items():
+        for _, rows in table.groupby("claim"):
+            alike = f"{(rows['verdict'] == rows['claim_verdict']).sum()} of {len(rows)}"
+            shown = rows if by_point else rows[rows["decides"]]
+            lines += [_claim_line(run, row, alike) for row in shown.to_dict("records")]
+    if not lines:
+        return "no claims"
+    left_out = [name for name, shown in (("run", len(tables) > 1), ("alike", not by_point)) if not shown]
+    columns = {name: [name, *(line[name] for line in lines)] for name in lines[0] if name not in left_out}
+    aligned = [[text.ljust(max(map(len, column))) for text in column] for column in columns.values()]
+    return "\n".join("  ".join(cells).rstrip() for cells in zip(*aligned, strict=True))
+
+
+def _claim_line(run: str, row: Mapping[Any, Any], alike: str) -> dict[str, str]:
+    """One line; a predicted number stands for its formula."""
+    predicts = row["predicts"]
+    if math.isfinite(row["predicted"]):
+        predicts = f"{predicts[: 2 if predicts[1] == '=' else 1]} {row['predicted']:.4g}"
+    if row["tolerance"]:
+        predicts += f" +- {row['tolerance']:.4g}"
+    return {
+        "run": run,
+        "verdict": row["verdict"],
+        "claim": row["text"],
+        "estimate": f"{row['estimate']:.4g}",
+        "95% interval": f"[{row['low']:.4g}, {row['high']:.4g}]",
+        "predicted": predicts,
+        "point": str(row["point"]),
+        "alike": alike,
+    }
 
 
 def replay_record(again: Replay) -> dict[str, Any]:

@@ -23,16 +23,20 @@ ROOMS = {
     "measures": {"names"},
     "threads": set(),
     "kernel": {"names", "measures"},
-    "spec": {"names", "measures"},
+    "intervals": set(),
+    "claims": {"intervals"},
+    "spec": {"names", "measures", "claims"},
     "store": set(),
     "oracles": set(),
-    "regimes": {"names", "measures"},
-    "frames": {"names", "measures", "spec", "regimes"},
+    "regimes": {"names", "measures", "intervals"},
+    "frames": {"names", "measures", "spec"},
+    "judging": {"measures", "intervals", "claims", "spec", "store", "regimes"},
     "provenance": {"kernel"},
     "unit": {"names", "threads", "kernel"},
     "simulation": {"names", "measures", "kernel", "spec"},
-    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation"},
-    "runs": {"threads", "kernel", "spec", "store", "sweep", "provenance"},
+    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation"}
+    | {"judging"},
+    "runs": {"threads", "kernel", "spec", "store", "judging", "sweep", "provenance"},
     "replays": {"names", "spec", "simulation", "runs", "unit"},
     "audit": {"names", "measures", "oracles", "regimes", "replays", "runs", "simulation", "spec"},
     "estimate": {"kernel", "spec", "store", "frames", "simulation", "sweep"},
@@ -138,7 +142,9 @@ def test_kernel_knows_no_tables_specs_or_paths(module):
     assert not outsiders(module) & forbidden
 
 
-@pytest.mark.parametrize("module", in_rooms("spec", "store", "regimes", "frames", "tables", "oracles"))
+@pytest.mark.parametrize(
+    "module", in_rooms("claims", "spec", "store", "regimes", "frames", "judging", "tables", "oracles")
+)
 def test_table_side_knows_no_numba(module):
     assert not outsiders(module) & COMPILER
 

@@ -19,13 +19,16 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import ErrorDetails, core_schema
 
 from fastlstm.names import PARAMETERS
+from fastlstm.spec.claims import Claim, broken_at_points, broken_names, vocabulary
+from fastlstm.spec.columns import AxisValue
 from fastlstm.spec.distributions import Constant, Distribution
 from fastlstm.spec.grids import (
     MAX_POINTS,
@@ -47,8 +50,8 @@ from fastlstm.spec.processes import AnyProcess, FileInput, NormalInput, Process,
 from fastlstm.spec.sections import Delay, Loss, Measure, Params, State, Store, with_steps
 from fastlstm.spec.sources import ReadError, override, plain, read
 
-AxisValue = float | int | str
 TABLE_NAMES = ("params", "state", "input", "loss", "measure", "store")
+_NAMED_BY_CLAIMS = {"steps", "params", "state", "input", "measure", "store"}
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,9 @@ class Spec(Model):
     loss: Loss = Field(default=Loss(), description="What the gradients are the gradients of.")
     measure: Measure = Field(default=Measure(), description="What is measured of each draw.")
     store: Store = Field(default=Store(), description="What is written of each draw.")
+    claim: Annotated[tuple[Claim, ...], Field(strict=False)] = Field(
+        default=(), description="What the draws are to judge; no part of the content."
+    )
 
     _axes: tuple[_Axis, ...] = PrivateAttr(default=())
 
@@ -156,6 +162,30 @@ class Spec(Model):
             raise rules_broken(problems)
         return loss
 
+    @field_validator("claim", mode="wrap")
+    @classmethod
+    def _check_claims(
+        cls, given: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> tuple[Claim, ...]:
+        if not isinstance(given, list | tuple):
+            raise rule_broken("must be a list of tables; write [[claim]]")
+        claims: dict[int, Claim] = {}
+        errors: list[ErrorDetails] = []
+        for number, table in enumerate(given):
+            try:
+                (claims[number],) = handler([table])
+            except ValidationError as error:
+                errors += [{**each, "loc": (number, *each["loc"][1:])} for each in error.errors()]
+        tables, problems = info.data, []
+        if claims and tables.keys() >= _NAMED_BY_CLAIMS:
+            found = (_Axis((key, *place), grid.grid) for key in tables for place, grid in grids(tables[key]))
+            axes = {axis.name: axis.shown for axis in found}
+            known = vocabulary(axes, **{key: tables[key] for key in ("steps", "state", "measure", "store")})
+            problems = list(broken_names(claims, known, axes))
+        if problems or errors:
+            raise rules_broken(problems, others=errors)
+        return tuple(claims.values())
+
     @model_validator(mode="wrap")
     @classmethod
     def _find_axes(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -169,6 +199,9 @@ class Spec(Model):
             sizes = ", ".join(f"{axis.name} ({len(axis.values):_})" for axis in spec._axes)
             count = len(spec.points())
             raise rule_broken(f"the grids {sizes} make {count:_} points; at most {MAX_POINTS:_} are possible")
+        steps = None if isinstance(spec.steps, Grid) else spec.steps
+        if spec.claim and (problems := list(broken_at_points(spec.claim, spec.axes(), steps))):
+            raise rules_broken((("claim", *place), value, right) for place, value, right in problems)
         return spec
 
     def axes(self) -> dict[str, list[AxisValue]]:
@@ -193,9 +226,11 @@ class Spec(Model):
         if folder is not None and isinstance(self.input, FileInput):
             document["input"]["file"] = os.path.relpath(self.input.file, os.path.abspath(folder))
         tables = [name for name in document if name in TABLE_NAMES]
+        claims = document.pop("claim")
         lines = [f"{key} = {_toml(value)}" for key, value in document.items() if key not in tables]
-        for name in tables:
-            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in document[name].items())]
+        headed = [(f"[{name}]", document[name]) for name in tables] + [("[[claim]]", claim) for claim in claims]
+        for heading, table in headed:
+            lines += ["", heading, *(f"{key} = {_toml(value)}" for key, value in table.items())]
         return "\n".join(lines) + "\n"
 
     @property
@@ -219,7 +254,8 @@ class Spec(Model):
         return lines
 
     def _content(self) -> dict[str, Any]:
-        content = self.model_dump(mode="json", exclude_none=True, exclude={"title": True, "input": {"file"}})
+        cosmetic: Any = {"title": True, "claim": True, "input": {"file"}}
+        content = self.model_dump(mode="json", exclude_none=True, exclude=cosmetic)
         if isinstance(self.params.preset, Grid):
             # what the presets say and not only their names
             content["params"]["preset"] = [
@@ -388,6 +424,8 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
                     continue  # its values are wrong, and each of them has an error of its own
                 key, value, message = explain(details, document, Spec)
                 is_overridden = any(f"{key}.".startswith(f"{dotted(place)}.") for place in overridden)
+                if overridden and key.startswith("claim["):
+                    message += '; --set "claim=[]" leaves all claims out'
                 problems.append(Problem("--set" if is_overridden else name, key, value, message))
         if problems:
             raise SpecError(dict.fromkeys(problems))

@@ -23,7 +23,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 MAX_POINTS = 1_000_000
 
@@ -35,12 +35,19 @@ def rule_broken(right: str) -> PydanticCustomError:
     return PydanticCustomError("rule", "{right}", {"right": right})
 
 
-def rules_broken(problems: Iterable[tuple[Place, Any, str]]) -> ValidationError:
-    """Several broken rules: for each the place below the table, the value there, and what is right."""
-    return ValidationError.from_exception_data(
-        "spec",
-        [{"type": rule_broken(right), "loc": place, "input": value} for place, value, right in problems],
-    )
+Broken = tuple[tuple[str | int, ...], Any, str]  # the place below a table, the value there, and what is right
+
+
+def rules_broken(problems: Iterable[Broken], *, others: Iterable[ErrorDetails] = ()) -> ValidationError:
+    """Several broken rules, and errors that were found before, as one error."""
+    found: list[InitErrorDetails] = [
+        {"type": rule_broken(right), "loc": place, "input": value} for place, value, right in problems
+    ]
+    for error in others:
+        kind, context = error["type"], error.get("ctx", {})
+        again = rule_broken(context["right"]) if kind == "rule" else kind
+        found.append({"type": again, "loc": error["loc"], "input": error["input"], "ctx": context})
+    return ValidationError.from_exception_data("spec", found)
 
 
 def _without_surrogates(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from fastlstm.spec.claims import Claim
 from fastlstm.spec.distributions import DISTRIBUTIONS
 from fastlstm.spec.grids import Model, printable, show
 from fastlstm.spec.processes import PROCESSES
@@ -147,7 +148,7 @@ def _model_at(loc: tuple[int | str, ...], root: type[Model]) -> type[Model] | No
     if loc[0] == "input" and len(loc) == 2:
         return PROCESSES[str(loc[1])]
     names = [part for part in loc if isinstance(part, str) and not part.startswith("<")]
-    models: dict[str, type[Model]] = SECTIONS | DISTRIBUTIONS | {Delay.name: Delay}
+    models: dict[str, type[Model]] = SECTIONS | DISTRIBUTIONS | {Delay.name: Delay, "claim": Claim}
     return models[names[-1]]
 
 

@@ -32,11 +32,22 @@ from fastlstm.store.errors import (
 )
 from fastlstm.store.folder import Problem
 from fastlstm.store.journal import PartEntry, PartId, Stored
+from fastlstm.store.points import PointReader
 from fastlstm.store.proving import verify
-from fastlstm.store.reading import Status, content_hash, read_counts, read_rows, read_spec, read_table, status
+from fastlstm.store.reading import (
+    VERDICTS,
+    Status,
+    content_hash,
+    read_counts,
+    read_rows,
+    read_spec,
+    read_table,
+    status,
+)
 from fastlstm.store.writing import RunDirectory
 
 __all__ = [
+    "VERDICTS",
     "Damaged",
     "DirectoryLocked",
     "DiskError",
@@ -45,6 +56,7 @@ __all__ = [
     "OtherSpec",
     "PartEntry",
     "PartId",
+    "PointReader",
     "Problem",
     "RunDirectory",
     "Status",

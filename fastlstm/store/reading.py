@@ -21,6 +21,8 @@ from fastlstm.store.folder import DISK, RUN, SPEC, read_journal, read_record, re
 from fastlstm.store.journal import COUNTS, ROWS, Journal, PartEntry, PartId, Stored, part_file, table_file
 from fastlstm.store.parquet import ColumnHash, decode
 
+VERDICTS = "claims"  # the table of what the draws say about claims, which are no part of the content
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -93,12 +95,12 @@ def read_rows(
     """
     path = Path(path)
     with disk_errors():
-        entries = [entry for entry in _journal_of(disk, path).in_order() if entry.rows is not None]
+        entries = [entry for entry in journal_of(disk, path).in_order() if entry.rows is not None]
         if not entries:
             raise NotThere(f"{path} has no rows: none are committed yet, or its spec keeps none")
         files = [part_file(ROWS, entry.part) for entry in entries]
         for file, entry in zip(files, entries, strict=True):
-            _check_end(disk, path / file, entry)
+            check_end(disk, path / file, entry)
         schema = pq.read_schema(path / files[0])
         if unknown := set(columns or ()) - {"point", *schema.names}:
             raise KeyError(
@@ -131,7 +133,7 @@ def read_table(path: str | os.PathLike[str], name: str, *, disk: Disk = DISK) ->
     """A table such as `regimes`. Raises NotARun, NotThere, Damaged, DiskError."""
     path = Path(path)
     with disk_errors():
-        stored = _journal_of(disk, path).tables.get(name)
+        stored = journal_of(disk, path).tables.get(name)
         if stored is None:
             raise NotThere(f"{path} has no table {name}: it is made when the run ends")
         table = decode(read_whole(disk, path, table_file(name), stored))
@@ -145,7 +147,7 @@ def read_counts(path: str | os.PathLike[str], *, disk: Disk = DISK) -> Iterator[
     """
     path = Path(path)
     with disk_errors():
-        entries = _journal_of(disk, path).in_order()
+        entries = journal_of(disk, path).in_order()
     for entry in entries:
         with disk_errors():
             data = read_whole(disk, path, part_file(COUNTS, entry.part), entry.counts)
@@ -161,7 +163,8 @@ def _record_of(disk: Disk, path: Path) -> dict[str, Any]:
     return record
 
 
-def _journal_of(disk: Disk, path: Path) -> Journal:
+def journal_of(disk: Disk, path: Path) -> Journal:
+    """What is committed. Raises NotARun, Damaged."""
     _record_of(disk, path)
     journal = read_journal(disk, path)
     if journal.damaged_lines:
@@ -169,7 +172,8 @@ def _journal_of(disk: Disk, path: Path) -> Journal:
     return journal
 
 
-def _check_end(disk: Disk, path: Path, entry: PartEntry) -> None:
+def check_end(disk: Disk, path: Path, entry: PartEntry) -> None:
+    """Raises Damaged if a rows file is missing or does not end as it was written."""
     assert entry.footer is not None
     try:
         end = disk.read(path, last=entry.footer.size)
@@ -191,7 +195,7 @@ def _to_pandas(table: pa.Table, metadata: Mapping[bytes, bytes] | None) -> pd.Da
 
 
 def content_hash(path: str | os.PathLike[str], *, disk: Disk = DISK) -> str:
-    """The SHA-256 of what the run says: its rows in the order of the draws, and its tables.
+    """The SHA-256 of what the run says: its rows in the order of the draws, and its tables but the verdicts.
 
     The size of the parts, the encoding and the metadata do not enter. Raises NotARun, Damaged, DiskError.
     """
@@ -203,12 +207,14 @@ def content_hash(path: str | os.PathLike[str], *, disk: Disk = DISK) -> str:
             columns.setdefault((owner, name), ColumnHash()).take(table[name])
 
     with disk_errors():
-        journal = _journal_of(disk, path)
+        journal = journal_of(disk, path)
         for entry in journal.in_order():
             if entry.rows is not None:
                 file = part_file(ROWS, entry.part)
                 take(f"point {entry.part.point}", decode(read_whole(disk, path, file, entry.rows)))
         for name, stored in journal.tables.items():
+            if name == VERDICTS:
+                continue
             take(f"table {name}", decode(read_whole(disk, path, table_file(name), stored)))
     lines = [json.dumps([owner, name, columns[owner, name].digest()]) for owner, name in sorted(columns)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

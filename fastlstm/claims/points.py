@@ -1,0 +1,72 @@
+"""The points of a grid as arrays: what each is called on the axes, which are chosen, and which follow each other."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlstm.claims.values import Numbers, Texts, Truths, Value, between, known
+
+Axes = Mapping[str, Sequence[float | int | str]]
+Indices = NDArray[np.int64]
+
+
+def count(axes: Axes) -> int:
+    """How many points there are."""
+    return math.prod(map(len, axes.values()))
+
+
+def over_points(axes: Axes, steps: int | None) -> dict[str, Value]:
+    """Every name that a point has, with an array of its values: the axes, `point`, and `steps`.
+
+    `steps` is None where it is an axis. The last axis moves fastest.
+    """
+    number = count(axes)
+    rest = np.arange(number)
+    named: dict[str, Value] = {}
+    for name, given in reversed(list(axes.items())):
+        rest, position = np.divmod(rest, len(given))
+        if isinstance(given[0], str):
+            named[name] = Texts(position, tuple(map(str, given)))
+        else:
+            named[name] = known(np.array(given, np.float64)[position])
+    named["point"] = known(np.arange(number))
+    return named if steps is None else named | {"steps": known(np.full(number, steps))}
+
+
+def ranges(axes: Axes, steps: int | None) -> dict[str, Value]:
+    """The same names, each with the bounds of its values."""
+    named: dict[str, Value] = {"point": between(0, count(axes) - 1)}
+    for name, given in axes.items():
+        numbers = [value for value in given if not isinstance(value, str)]
+        named[name] = between(min(numbers), max(numbers)) if numbers else Texts(np.asarray(0), tuple(map(str, given)))
+    return named if steps is None else named | {"steps": known(steps)}
+
+
+def at(named: Mapping[str, Value], point: int) -> dict[str, Value]:
+    """The names with their values at one point."""
+    found: dict[str, Value] = {}
+    for name, value in named.items():
+        match value:
+            case Numbers():
+                found[name] = known(value.low[point])
+            case Texts():
+                found[name] = Texts(value.codes[point], value.labels)
+            case Truths():
+                raise AssertionError(name)
+    return found
+
+
+def chains(axes: Axes, axis: str, chosen: Indices) -> list[Indices]:
+    """The chosen points in rows along an axis whose values are numbers: in each it grows and all others are held.
+
+    A chosen point without another beside it is in none.
+    """
+    names = list(axes)
+    stride = math.prod(len(axes[name]) for name in names[names.index(axis) + 1 :])
+    position = chosen // stride % len(axes[axis])
+    others = chosen - position * stride
+    order = np.lexsort((np.array(axes[axis])[position], others))
+    ends = np.flatnonzero(np.diff(others[order])) + 1
+    return [chain for chain in np.split(chosen[order], ends) if len(chain) > 1]
