@@ -24,8 +24,9 @@ help: ## this list
 sim: $(RUN_READY) ## run sims/SIM.toml into results/SIM; goes on where it was stopped
 	@$(BIN)/fastlstm run 'sims/$(SIM).toml' --out 'results/$(SIM)'
 
-sims: $(RUN_READY) ## run every simulation in sims/
+sims: $(RUN_READY) ## run every simulation in sims/, then judge all their claims in one table
 	@set -e; for spec in sims/*.toml; do $(BIN)/fastlstm run "$$spec" --out "results/$$(basename "$$spec" .toml)"; done
+	@$(BIN)/fastlstm claims $(patsubst sims/%.toml,results/%,$(wildcard sims/*.toml))
 
 verify: $(RUN_READY) ## read all of results/SIM again and compare it with its journal
 	@$(BIN)/fastlstm verify 'results/$(SIM)'
