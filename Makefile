@@ -27,8 +27,9 @@ help: ## this list
 sim: $(RUN_READY) ## run sims/SIM.toml into results/SIM; goes on where it was stopped
 	@$(BIN)/fastlstm run 'sims/$(SIM).toml' --out 'results/$(SIM)'
 
-sims: $(RUN_READY) ## run every simulation in sims/
+sims: $(RUN_READY) ## run every simulation in sims/, then judge all their claims in one table
 	@set -e; for spec in sims/*.toml; do $(BIN)/fastlstm run "$$spec" --out "results/$$(basename "$$spec" .toml)"; done
+	@$(BIN)/fastlstm claims $(patsubst sims/%.toml,results/%,$(wildcard sims/*.toml))
 
 report: $(PLOT_READY) ## draw results/SIM: report.html, and its figures as PNG files
 	@$(BIN)/fastlstm report 'results/$(SIM)'

@@ -1,0 +1,240 @@
+"""Print the page of the findings from the runs in results/: python docs/make_findings.py > docs/findings.md
+
+After `make sims`. Every number comes from the runs; the figures are drawn by docs/make_figures.py.
+"""
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from findings_text import PAGE, SIMULATIONS
+
+import fastlstm
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def rows(name: str, *columns: str) -> pd.DataFrame:
+    """The rows of a run."""
+    return fastlstm.read(RESULTS / name).draws()[list(columns)]
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2g}%" if share < 0.995 else f"{100 * share:.2f}%"
+
+
+def atlas() -> Iterator[tuple[str, str]]:
+    df = rows("atlas", "regime_f", "regime_i", "vanished", "exploded", "default_normal_std")
+    df["lives"] = ~(df.vanished | df.exploded)
+    yield "draws", f"{len(df):,}"
+    for f in ("left", "mid", "right"):
+        yield f"lives_{f}", percent(df.lives[df.regime_f == f].mean())
+    for i in ("left", "mid", "right"):
+        yield f"lives_right_{i}", percent(df.lives[(df.regime_f == "right") & (df.regime_i == i)].mean())
+    largest = df.default_normal_std.max()
+    yield "exploded_large", percent(df.exploded[df.default_normal_std == largest].mean())
+    yield "exploded_small", f"{df.exploded[df.default_normal_std == df.default_normal_std.min()].sum()}"
+
+
+def carousel() -> Iterator[tuple[str, str]]:
+    df = rows("carousel", "b_f", "b_i", "vanished", "exploded", "log10_J_CC", "log10_J_Ch", "log10_J_hC")
+    for name, b_f, b_i in (("shut", 12, -12), ("open", 12, 0)):
+        some = df[(df.b_f == b_f) & (df.b_i == b_i)]
+        yield f"vanished_{name}", percent(some.vanished.mean())
+        yield f"kept_{name}", f"{10 ** some.log10_J_CC.median():.3f}"
+        yield f"out_{name}", f"{some.log10_J_hC.median():.1f}"
+    for b_f in (6, 8, 12):
+        yield f"into_{b_f}", f"{some_median(df, b_f, -12):.2f}"
+    yield "exploded", f"{df.exploded.sum()}"
+    yield "draws", f"{len(df):,}"
+
+
+def some_median(df: pd.DataFrame, b_f: float, b_i: float) -> float:
+    return float(df.log10_J_Ch[(df.b_f == b_f) & (df.b_i == b_i)].median())
+
+
+def counterexample() -> Iterator[tuple[str, str]]:
+    for name, file in (("above", "counterexample"), ("below", "counterexample_below_four")):
+        df = rows(file, "point", "log10_J_hh")
+        for point, start in ((0, "recorded"), (1, "random")):
+            value = df.log10_J_hh[df.point.astype(int) == point].astype(float)
+            yield f"{name}_{start}", scientific(10 ** value.median())
+            yield f"{name}_{start}_max", scientific(10 ** value.max())
+
+
+def scientific(value: float) -> str:
+    exponent = math.floor(math.log10(value))
+    return f"{value / 10**exponent:.1f}e{exponent}" if not -3 < exponent < 3 else f"{value:.2g}"
+
+
+def heavy_tail() -> Iterator[tuple[str, str]]:
+    df = rows("heavy_tail", "steps", "log10_J_hh")
+    for steps, some in df.groupby("steps"):
+        for K in (10, 1000):
+            yield f"T{steps}_K{K}", f"{K * (some.log10_J_hh > math.log10(K)).mean():.3f}"
+    yield "median", f"{10 ** df.log10_J_hh[df.steps == 5].median():.0e}"
+    largest = 10 ** df.log10_J_hh.astype(float).groupby(df.steps).max()
+    yield "largest", scientific(largest.max())
+
+
+def truncation() -> Iterator[tuple[str, str]]:
+    measured = [f"{mode}_{what}" for mode in ("cec", "local") for what in ("rel_error", "cosine", "W_hi_sign")]
+    df = rows("truncation", "steps", "regime_f", *measured)
+    lines = ["| T | forget gate | draws | mode | error, median | error, 95% | cosine, 5% | wrong sign of dW_hi |", "|" + "---|" * 8]
+    groups = [(steps, "any", some) for steps, some in df.groupby("steps")]
+    groups += [(20, regime, some) for regime, some in df[df.steps == 20].groupby("regime_f", observed=True)]
+    for steps, regime, some in groups:
+        for mode in ("cec", "local"):
+            error, cosine = some[f"{mode}_rel_error"], some[f"{mode}_cosine"]
+            wrong = (some[f"{mode}_W_hi_sign"] < 0).mean()
+            lines.append(
+                f"| {steps} | {regime} | {len(some):,} | `{mode}` | {error.median():.4f} | {error.quantile(0.95):.3f} "
+                f"| {cosine.quantile(0.05):.4f} | {100 * wrong:.2f}% |"
+            )
+    yield "table", "\n".join(lines)
+    at_20 = df[df.steps == 20]
+    for mode in ("cec", "local"):
+        yield f"{mode}_wrong", f"{100 * (at_20[f'{mode}_W_hi_sign'] < 0).mean():.1f}%"
+        yield f"{mode}_error", f"{100 * at_20[f'{mode}_rel_error'].median():.1f}%"
+        yield f"{mode}_error_95", f"{100 * at_20[f'{mode}_rel_error'].quantile(0.95):.0f}%"
+    for regime in ("left", "right"):
+        share = (at_20.local_W_hi_sign[at_20.regime_f == regime] < 0).mean()
+        yield f"local_wrong_{regime}", f"{100 * share:.1f}%"
+
+
+def forget_bias() -> Iterator[tuple[str, str]]:
+    df = rows("forget_bias", "b_f", "steps", "default_normal_std", "vanished", "log10_forget", "log10_dC0")
+    for b_f in (1, 4, 6):
+        for std in (0.1, 1.0):
+            some = df[(df.b_f == b_f) & (df.steps == 100) & (abs(df.default_normal_std - std) < 1e-3)]
+            yield f"vanished_{b_f}_{std:g}", percent(some.vanished.mean())
+            yield f"dC0_{b_f}_{std:g}", f"{some.log10_dC0.median():.1f}"
+    for b_f in (0, 1):
+        some = df[(df.b_f == b_f) & (df.steps == 100) & (abs(df.default_normal_std - 0.1) < 1e-3)]
+        yield f"factor_{b_f}", f"{10 ** (some.log10_forget.median() / 100):.3f}"
+    some = df[(df.b_f == 0) & (df.steps == 100) & (df.default_normal_std == 1)]
+    yield "factor_wide", f"{10 ** (some.log10_forget.median() / 100):.3f}"
+
+
+def chrono() -> Iterator[tuple[str, str]]:
+    df = rows("chrono", "b_f_chrono_t_max", "default_normal_std", "memory_time")
+    df = df[df.b_f_chrono_t_max == 1000]
+    for number, (_, some) in enumerate(df.groupby("default_normal_std")):
+        yield f"memory_{number}", f"{some.memory_time.median():.0f}"
+    yield "longer", percent((df.memory_time[df.default_normal_std == 1] > 1000).mean())
+
+
+def uniform_gate() -> Iterator[tuple[str, str]]:
+    df = rows("uniform_gate", "steps", "default_normal_std", "log10_forget")
+    df["kept"] = 10 ** df.log10_forget.astype(float) * (df.steps + 1)
+    for (std, steps), some in df.groupby(["default_normal_std", "steps"]):
+        yield f"kept_{'zero' if std < 1e-6 else 'wide'}_{steps}", f"{some.kept.mean():.2f}"
+    narrow = df[(df.default_normal_std < 1e-6) & (df.steps == 1000)]
+    yield "above", percent((narrow.log10_forget > -1).mean())
+
+
+def horizon() -> Iterator[tuple[str, str]]:
+    df = rows("horizon", "b_f", "b_i", "steps", "vanished", "log10_forget", "log10_dC0", "log10_dC_lag_5")
+    for b_f, b_i, steps in ((0, 0, 100), (8, 0, 100), (8, 0, 1000), (8, -8, 1000), (8, -8, 10_000)):
+        some = df[(df.b_f == b_f) & (df.b_i == b_i) & (df.steps == steps)]
+        yield f"vanished_{b_f}_{-b_i}_{steps}", percent(some.vanished.mean())
+        yield f"kept_{b_f}_{-b_i}_{steps}", f"{10 ** some.log10_forget.median():.2g}"
+    slow = df[(df.b_f == 0) & (df.b_i == 0) & (df.steps == 10_000)]
+    yield "decades", f"{-slow.log10_dC0.median() / 10_000:.3f}"
+    yield "deepest", f"{slow.log10_dC0.median():.0f}"
+
+
+def chaos() -> Iterator[tuple[str, str]]:
+    df = rows("chaos", "default_normal_std", "steps", "draw", "lyapunov_1")
+    wide = df.pivot(index=["default_normal_std", "draw"], columns="steps", values="lyapunov_1")
+    before, after = 1000 * wide[1000], 2000 * wide[2000]  # ln of the growth over T and over 2 T
+    grew, more = before > 0, after - before > math.log(10)
+    lines = ["| s | grew over 1000 steps | and 10 times more over the next 1000 | exponent above 0.05 at T = 2000 |", "|" + "---|" * 4]
+    for std, some in pd.DataFrame({"grew": grew, "more": grew & more, "fast": wide[2000] > 0.05}).groupby(level=0):
+        shares = (f"{100 * some[name].mean():.2f}%" for name in ("grew", "more", "fast"))
+        lines.append(f"| {std:g} | {' | '.join(shares)} |")
+    yield "table", "\n".join(lines)
+    widest = wide.index.get_level_values(0) == df.default_normal_std.max()
+    yield "grew", percent(grew[widest].mean())
+    yield "sustained", percent((grew & more)[widest].mean())
+    df = rows("attractor", "steps", "lyapunov_1", "lyapunov_2")
+    longest = df[df.steps == df.steps.max()]
+    first, second = longest.lyapunov_1.median(), longest.lyapunov_2.median()
+    yield "first", f"{first:.3f}"
+    yield "second", f"{second:.2f}"
+    yield "spread", f"{longest.lyapunov_1.std():.3f}"
+    yield "factor", f"{math.exp(first):.2f}"
+    yield "dimension", f"{1 + first / abs(second):.2f}"
+    yield "starts", f"{len(longest):,}"
+
+
+def presets() -> Iterator[tuple[str, str]]:
+    for name in ("presets", "sunspots"):
+        df = rows(name, "preset", "vanished", "memory_time", "f_mean", "log10_dC_lag_10", "log10_dC_lag_1")
+        for preset, some in df.groupby("preset", observed=True):
+            yield f"{name}_{preset}_vanished", percent(some.vanished.mean())
+            yield f"{name}_{preset}_memory", f"{some.memory_time.median():.1f}"
+            yield f"{name}_{preset}_ten", f"{10 ** (some.log10_dC_lag_10 - some.log10_dC_lag_1).median():.2f}"
+
+
+def claims_table(name: str) -> str:
+    """What a run says about its claims: of each the point that decides."""
+    judged = fastlstm.read(RESULTS / name).claims()
+    lines = ["| verdict | claim | estimate | 95% interval | predicted | points alike |", "|" + "---|" * 6]
+    for _, points in judged.groupby("claim"):
+        row = points[points.decides].iloc[0]
+        alike = (points.verdict == row.verdict).sum()
+        predicts = row.predicts
+        if np.isfinite(row.predicted):
+            predicts = f"{predicts[: 2 if predicts[1] == '=' else 1]} {row.predicted:.4g}"
+        if row.tolerance:
+            predicts += f" ± {row.tolerance:.3g}"
+        cells = [
+            f"**{row.claim_verdict}**" if row.claim_verdict != "holds" else "holds",
+            row.text.replace("|", "\\|").replace("_", "\\_"),
+            f"{row.estimate:.4g}",
+            f"{row.low:.4g} to {row.high:.4g}",
+            predicts.replace("_", "\\_"),
+            f"{alike} of {len(points)}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def tally() -> dict[str, str]:
+    verdicts: list[str] = []
+    draws = 0
+    for name in SIMULATIONS:
+        run = fastlstm.read(RESULTS / name)
+        verdicts += list(run.claims().groupby("claim").claim_verdict.first().astype(str))
+        draws += int(run.points().draws.sum())
+    counts = {f"claims_{verdict}": str(verdicts.count(verdict)) for verdict in ("holds", "fails", "undecided")}
+    return counts | {"claims": str(len(verdicts)), "draws": f"{draws:,}", "simulations": str(len(SIMULATIONS))}
+
+
+SECTIONS = {
+    "atlas": atlas, "carousel": carousel, "counterexample": counterexample, "heavy_tail": heavy_tail,
+    "truncation": truncation, "forget_bias": forget_bias, "chrono": chrono, "uniform_gate": uniform_gate,
+    "horizon": horizon, "chaos": chaos, "presets": presets,
+}  # fmt: skip
+
+
+def page() -> str:
+    numbers = tally()
+    for section, measure in SECTIONS.items():
+        numbers |= {f"{section}.{name}": text for name, text in measure()}
+    sections = []
+    for name, text in SIMULATIONS.items():
+        title = fastlstm.read(RESULTS / name).spec.title
+        sections.append(f"### {name}\n\n[{title}](../sims/{name}.toml)\n\n{text}\n\n{claims_table(name)}\n")
+    whole = PAGE.replace("<<SIMULATIONS>>", "\n".join(sections))
+    for name, text in numbers.items():
+        whole = whole.replace(f"<{name}>", text)
+    return whole
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
