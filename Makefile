@@ -38,7 +38,7 @@ verify: $(RUN_READY) ## read all of results/SIM again and compare it with its jo
 	@$(BIN)/fastlstm verify 'results/$(SIM)'
 
 test: lint $(ORACLE_READY) $(BROWSER_READY) ## lint, types, then all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadscope
 
 chaos: $(DEV_READY) ## make everything fail that can, and count what is lost (minutes)
 	@$(BIN)/python -m pytest tests/chaos -m chaos --all-faults --fault-page docs/reliability.md
