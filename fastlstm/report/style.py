@@ -89,7 +89,7 @@ def power(exponent: float) -> str:
     """10 to the exponent, also beyond what a float holds."""
     if not math.isfinite(exponent):
         return "0" if exponent < 0 else "infinity"
-    return number(10.0**exponent) if -99 < exponent < 99 else f"10^{number(round(exponent))}"
+    return number(10.0**exponent) if -99 < exponent < 99 else f"10^{exponent:.0f}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(share: float) -> str:
