@@ -64,6 +64,10 @@ disjoint draws add up.
 ## Points: points.parquet
 
 One row for each point: `point`, its value on each axis, `steps` and `draws`.
+
+## Verdicts: claims.parquet
+
+One row for each claim and point, if the spec has claims: [claims.md](claims.md#claimsparquet).
 """
 
 

@@ -143,7 +143,7 @@ def run_command(
         status = done.status()
         print(tables.text(done.overall()))
         if ready.claim:
-            print(f"\n{tables.claims_text({str(out): done.claims()})}")
+            print(f"\n{tables.claims_text({str(out): (done.claims(), done.points())})}")
         print(f"\n{out}: {status.draws:,} draws, {status.rows:,} rows")
         if status.rows:
             print(f"import pandas as pd; df = pd.read_parquet({str(out / 'draws')!r})")
@@ -203,9 +203,10 @@ def claims(
 ) -> None:
     """What the draws of runs say about the claims of their specs."""
     with _errors():
-        found = {str(folder): read(folder).claims() for folder in folders}
+        runs = {str(folder): read(folder) for folder in folders}
+        found = {path: (run.claims(), run.points()) for path, run in runs.items()}
     if as_json:
-        print(json.dumps({path: tables.as_records(table) for path, table in found.items()}))
+        print(json.dumps({path: tables.as_records(verdicts) for path, (verdicts, _) in found.items()}))
     else:
         print(tables.claims_text(found, by_point=by_point))
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from fastlstm import measures
 from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
 from fastlstm.names import PARAMETERS
-from fastlstm.spec import Point, Spec, columns
+from fastlstm.spec import Point, Spec
+from fastlstm.spec import columns as spec_columns
 
 _CLASS_TYPE = pa.dictionary(pa.int8(), pa.string(), ordered=True)
 
@@ -24,12 +25,12 @@ def _axis_type(values: list[Any]) -> pa.DataType:
 
 def axis_columns(spec: Spec) -> dict[str, str]:
     """The axes that need a column of their own, by its name: a parameter's own column holds its numbers."""
-    return columns.axis_columns(spec.axes())
+    return spec_columns.axis_columns(spec.axes())
 
 
 def chosen_measures(spec: Spec) -> tuple[measures.Measure, ...]:
     """The measures that rows of the spec have; the longest draws decide which lags there are."""
-    return columns.chosen_measures(spec.measure, spec.steps)
+    return spec_columns.chosen_measures(spec.measure, spec.steps)
 
 
 def attributes(spec: Spec, stream_version: int) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def row_schema(spec: Spec, stream_version: int) -> pa.Schema:
     real = pa.float32() if spec.store.dtype == "float32" else pa.float64()
     fields = [("draw", pa.int64())]
     fields += [(column, _axis_type(spec.axes()[name])) for column, name in axis_columns(spec).items()]
-    fields += [(name, real) for name in (*PARAMETERS, *columns.drawn_state(spec.state))]
+    fields += [(name, real) for name in (*PARAMETERS, *spec_columns.drawn_state(spec.state))]
     fields += [(name, _CLASS_TYPE) for name in REGIME_COLUMNS]
     fields += [(name, pa.bool_()) for name in FLAGS]
     fields += [(measure.name, real) for measure in chosen_measures(spec)]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 ERROR = 0.05
 _Z95 = 1.959963984540054
 _FEW = 10_000  # standard deviations of a binomial count up to this are summed exactly
+_MANY = 10_000  # counts from this on are normal, in the tails too
 
 
 def z_score(error: float) -> float:
@@ -29,6 +30,31 @@ def wilson(count: int, total: int, error: float = ERROR) -> tuple[float, float]:
     middle = (share + square / 2) / (1 + square)
     half = z / (1 + square) * math.sqrt(share * (1 - share) / total + square / (4 * total))
     return 0.0 if count == 0 else middle - half, 1.0 if count == total else middle + half
+
+
+@lru_cache(maxsize=4096)
+def exact_share(count: int, total: int, error: float = ERROR) -> tuple[float, float]:
+    """The interval of Clopper and Pearson (1934) for a share, which misses no oftener than `error`.
+
+    Wilson's misses the share of a rare event several times as often, most of all where `error` is small.
+    """
+    if min(count, total - count) > _MANY:
+        return wilson(count, total, error)
+    return _least_share(count, total, error / 2), 1 - _least_share(total - count, total, error / 2)
+
+
+def _least_share(count: int, total: int, tail: float) -> float:
+    """The share of which `count` or more of `total` draws come up with the chance `tail`; by bisection."""
+    low, high = 0.0, count / total
+    below = np.arange(count, min(total, count + 40 * math.isqrt(count) + 200), dtype=np.float64)
+    ratios = (total - below) / (below + 1)  # of a count's chance to that of the next smaller one, but for the odds
+    ways = math.lgamma(total + 1) - math.lgamma(count + 1) - math.lgamma(total - count + 1)
+    for _ in range(60 if count else 0):
+        share = (low + high) / 2
+        just_so = math.exp(ways + count * math.log(share) + (total - count) * math.log1p(-share))
+        chance = just_so * (1 + np.cumprod(ratios * (share / (1 - share))).sum())
+        low, high = (low, share) if chance > tail else (share, high)
+    return low
 
 
 @lru_cache(maxsize=256)
@@ -88,6 +114,10 @@ def hill(excesses: NDArray[np.float64]) -> float:
 
 
 def hill_interval(index: float, exceeding: int, error: float = ERROR) -> tuple[float, float]:
-    """The asymptotic interval of Hill's estimate from so many excesses: its mean excess varies by 1/sqrt of them."""
-    half = z_score(error) / math.sqrt(exceeding)
-    return index * max(0.0, 1 - half), index * (1 + half)
+    """The interval of Hill's estimate from so many excesses of a tail that is a power.
+
+    Logarithms of such excesses are exponential, so that 2 `exceeding` times true over estimated index is chi-square.
+    Its quantiles are those of Wilson and Hilferty (1931): from 4 excesses on right to 2%, or farther out.
+    """
+    middle, half = 1 - 1 / (9 * exceeding), z_score(error) / (3 * math.sqrt(exceeding))
+    return index * max(0.0, middle - half) ** 3, index * (middle + half) ** 3

@@ -1,14 +1,9 @@
-"""The claims of a spec, judged by the draws of its run: one row for each claim and point.
-
-A claim reads the columns that it needs, point by point. What counts can answer exactly, shares of flags and regimes,
-is taken from them and so from all draws; all else from the rows that are kept; without rows from the histograms, where
-the width of a bin becomes part of the interval.
-"""
+"""The claims of a spec, judged by the draws of its run: one row for each claim and point. See docs/claims.md."""
 
 import json
 import os
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,16 +15,12 @@ from fastlstm.claims import points
 from fastlstm.claims.estimate import Bounds, Estimate, Sample
 from fastlstm.claims.prediction import VERDICTS, Comparison, Ordering, Verdict, worst
 from fastlstm.claims.statistic import Part
-from fastlstm.claims.values import Numbers, Texts, Truths, Value, decided, known
+from fastlstm.evidence import Evidence
 from fastlstm.intervals import ERROR
-from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
-from fastlstm.regimes import bin_edges
 from fastlstm.spec import Spec
-from fastlstm.spec.claims import Claim, as_rows_name_them, chosen_points, predicted, vocabulary
-from fastlstm.spec.columns import chosen_measures
-from fastlstm.spec.grids import Grid
+from fastlstm.spec.claims import Claim, chosen_points, predicted
 from fastlstm.store import VERDICTS as VERDICTS_TABLE
-from fastlstm.store import NotThere, PointReader, RunDirectory, read_table
+from fastlstm.store import NotThere, RunDirectory, read_table, status
 
 _VERDICT = pa.dictionary(pa.int8(), pa.string())
 SCHEMA = pa.schema(
@@ -55,117 +46,10 @@ SCHEMA = pa.schema(
 )
 
 
-class _Evidence:
-    """What a run says about the parts of statistics."""
-
-    def __init__(self, spec: Spec, path: str | os.PathLike[str]) -> None:
-        self.axes = spec.axes()
-        self.steps = None if isinstance(spec.steps, Grid) else spec.steps
-        self.names = vocabulary(
-            self.axes, steps=spec.steps, state=spec.state, measure=spec.measure, store=spec.store
-        )
-        self.of_points = points.over_points(self.axes, self.steps)
-        self.total = points.count(self.axes)
-        self._reader = PointReader(path)
-        measures = chosen_measures(spec.measure, spec.steps)
-        self._resolutions = {each.name: each.resolution for each in measures if each.resolution is not None}
-        self._counts = lru_cache(maxsize=4)(self._read_counts)
-
-    def sample(self, part: Part, point: int) -> Sample:
-        """The argument of a part in the draws of a point for which its condition holds."""
-        histogram = self.names.histogram(part)
-        if histogram is not None:
-            return self._from_counts(part, point, histogram)
-        return self._from_rows(part, point)
-
-    def row_sample(self, part: Part, point: int) -> Sample:
-        """The same from rows, in the order of the draws."""
-        return self._from_rows(part, point)
-
-    def at(self, point: int) -> dict[str, Value]:
-        """The names of a point with their values."""
-        return points.at(self.of_points, point)
-
-    def _from_rows(self, part: Part, point: int) -> Sample:
-        constants = as_rows_name_them(self.at(point), self.axes)
-        needed = self.names.needed(part)
-        found = []
-        for table in self._reader.rows(point, needed):
-            named = {**constants, **{name: _value(table[name]) for name in needed}}
-            found.append(_selected(part, named, table.num_rows))
-        return Sample(_joined(found), None)
-
-    def _from_counts(self, part: Part, point: int, histogram: str) -> Sample:
-        regime, bins, counts, low, high = self._counts(point, histogram)
-        named = as_rows_name_them(self.at(point), self.axes)
-        place = [regime // 9, regime // 3 % 3, regime % 3]
-        named |= {name: Texts(codes, CLASSES) for name, codes in zip(REGIME_COLUMNS, place, strict=True)}
-        if histogram in FLAGS:
-            named[histogram] = decided(bins == 1)
-        else:
-            lower, upper = bin_edges(bins, self._resolutions[histogram])
-            named[histogram] = Numbers(np.clip(lower, low, high), np.clip(upper, low, high))
-        chosen = np.full(len(bins), True)
-        if part.given:
-            chosen = np.broadcast_to(part.given.truth(named, "given").surely, len(bins))
-        value = _take(_broadcast(part.argument.evaluate(named), len(bins)), chosen)
-        return Sample(value, counts[chosen])
-
-    def _read_counts(self, point: int, histogram: str) -> tuple[np.ndarray[Any, Any], ...]:
-        """Regime, bin, count, and the measure's extremes in the regime, for each cell that is not empty."""
-        pieces = []
-        for table in self._reader.counts(point):
-            measure = table["measure"].combine_chunks()
-            mine = measure.indices.to_numpy() == measure.dictionary.to_pylist().index(histogram)
-            pieces.append([table[name].to_numpy()[mine] for name in ("regime", "bin", "count", "low", "high")])
-        regime, bins, counts, low, high = map(np.concatenate, zip(*pieces, strict=True))
-        return regime, bins.astype(np.int64), counts, low, high
-
-
-def _value(column: pa.ChunkedArray) -> Value:
-    if pa.types.is_dictionary(column.type):
-        whole = column.combine_chunks()
-        return Texts(whole.indices.to_numpy(), tuple(whole.dictionary.to_pylist()))
-    if pa.types.is_boolean(column.type):
-        return decided(column.to_numpy())
-    return known(column.to_numpy())
-
-
-def _broadcast(value: Value, length: int) -> Numbers | Truths:
-    match value:
-        case Numbers(low, high):
-            wide = np.broadcast_to(low, length)
-            return Numbers(wide, wide if value.exact else np.broadcast_to(high, length))
-        case Truths(surely, possibly):
-            return Truths(np.broadcast_to(surely, length), np.broadcast_to(possibly, length))
-    raise AssertionError(value)
-
-
-def _take(value: Numbers | Truths, chosen: np.ndarray[Any, Any]) -> Numbers | Truths:
-    if isinstance(value, Truths):
-        return Truths(value.surely[chosen], value.possibly[chosen])
-    low = value.low[chosen]
-    return Numbers(low, low if value.exact else value.high[chosen])
-
-
-def _selected(part: Part, named: dict[str, Value], length: int) -> Numbers | Truths:
-    value = _broadcast(part.argument.evaluate(named), length)
-    if not part.given:
-        return value
-    return _take(value, np.broadcast_to(part.given.truth(named, "given").surely, length))
-
-
-def _joined(found: Sequence[Numbers | Truths]) -> Numbers | Truths:
-    if all(isinstance(value, Truths) for value in found):
-        truths = [value for value in found if isinstance(value, Truths)]
-        return Truths(*(np.concatenate([getattr(each, end) for each in truths]) for end in ("surely", "possibly")))
-    return known(np.concatenate([value.low for value in found if isinstance(value, Numbers)]))
-
-
 class _Judge:
     """One claim against a run."""
 
-    def __init__(self, claim: Claim, evidence: _Evidence) -> None:
+    def __init__(self, claim: Claim, evidence: Evidence) -> None:
         self.claim, self.evidence = claim, evidence
         self.statistic, self.prediction = claim.estimated, claim.prediction
         self.points = chosen_points(claim, evidence.of_points, evidence.total)
@@ -211,9 +95,9 @@ class _Judge:
         for point in map(int, chain):
             # of a step between two estimates each has half the chance of error
             estimate = self._estimate(point, [ERROR, *(error / 2 for error in errors)])
-            sample = self.evidence.row_sample(paired, point) if paired else None
+            sample = self.evidence.in_rows(paired, point) if paired else None
             step: tuple[Bounds, ...] | None = None
-            if before and paired and sample and before[1]:
+            if before and paired and sample and before[1] and sample.draws == before[1].draws > 0:
                 bounds = self.evidence.names.bounds(paired)
                 step = estimates.paired_step(before[1], sample, bounds, errors)
             elif before:
@@ -223,9 +107,10 @@ class _Judge:
 
     def _paired(self) -> Part | None:
         """The part of which the same draws can be compared at two points, if there is one."""
-        part = self.statistic.parts[0]
+        part, names = self.statistic.parts[0], self.evidence.names
         alone = self.statistic.is_plain and part.given is None and part.function in ("share", "mean")
-        return part if alone and self.evidence.names.rows else None
+        # counts know all draws: where fewer have rows, pairs of these say less
+        return part if alone and names.rows and (names.histogram(part) is None or self.evidence.all_rows) else None
 
     def _estimate(self, point: int, errors: Sequence[float]) -> Estimate:
         parts = self.statistic.parts
@@ -257,7 +142,7 @@ def _row(point: Any, found: Estimate, corrected: Bounds, verdict: Verdict, room:
 
 def judge(spec: Spec, path: str | os.PathLike[str]) -> pa.Table:
     """The verdicts on all claims of a spec, from a run that has all its draws. Raises Damaged, DiskError."""
-    evidence = _Evidence(spec, path)
+    evidence = Evidence(spec, path)
     rows = []
     for number, claim in enumerate(spec.claim):
         judged = _Judge(claim, evidence).rows()
@@ -273,7 +158,8 @@ def judge(spec: Spec, path: str | os.PathLike[str]) -> pa.Table:
     for name in ("verdict", "claim_verdict"):
         codes = np.array([VERDICTS.index(row[name]) for row in rows], np.int8)
         table[name] = pa.DictionaryArray.from_arrays(codes, pa.array(VERDICTS))
-    return pa.table([table[name] for name in SCHEMA.names], schema=SCHEMA.with_metadata(_said(spec)))
+    said = json.dumps(_said(spec, status(path).draws), sort_keys=True)
+    return pa.table([table[name] for name in SCHEMA.names], schema=SCHEMA.with_metadata({"PANDAS_ATTRS": said}))
 
 
 def no_claims() -> pd.DataFrame:
@@ -282,23 +168,29 @@ def no_claims() -> pd.DataFrame:
     return frame
 
 
-def _said(spec: Spec) -> dict[str, str]:
-    """What the table says of itself: which claims were judged."""
-    claims = [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim]
-    return {"PANDAS_ATTRS": json.dumps({"claims": claims}, sort_keys=True)}
+def judge_claims(spec: Spec, directory: RunDirectory) -> None:
+    """Judge the claims of a spec by the draws that a run has, unless that is done, and write down which these were.
+
+    A run that was finished still is. Raises Damaged, DiskError.
+    """
+    if _are_judged(spec, directory.path):
+        return
+    finished = directory.finished
+    directory.write_spec(spec.normalised(folder=directory.path))
+    directory.write_table(VERDICTS_TABLE, judge(spec, directory.path))
+    if finished:
+        directory.finish()
 
 
-def is_judged(spec: Spec, path: str | os.PathLike[str]) -> bool:
-    """Whether a run holds the verdicts on just these claims. Raises NotARun, Damaged, DiskError."""
+def _are_judged(spec: Spec, path: Path) -> bool:
     try:
         stored = read_table(path, VERDICTS_TABLE)
     except NotThere:
         return not spec.claim
-    said: dict[str, Any] = json.loads(_said(spec)["PANDAS_ATTRS"])
+    said: dict[str, Any] = _said(spec, status(path).draws)
     return stored.attrs == said
 
 
-def write_verdicts(spec: Spec, directory: RunDirectory) -> None:
-    """Judge the claims of a spec by a run that has all its draws, and write down which claims these were."""
-    directory.write_spec(spec.normalised(folder=directory.path))
-    directory.write_table(VERDICTS_TABLE, judge(spec, directory.path))
+def _said(spec: Spec, draws: int) -> dict[str, Any]:
+    """What the table says of itself: which claims were judged, and by how many draws of all points together."""
+    return {"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim], "draws": draws}

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fastlstm import store
-from fastlstm.judging import no_claims
+from fastlstm.judging import judge_claims, no_claims
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.provenance import provenance
 from fastlstm.spec import Spec, load
@@ -105,6 +105,7 @@ def run(
         layout={"part_draws": part_size(ready)},
     ) as directory:
         sweep(ready, directory, threads=_threads(threads), progress=progress, stopper=stopper or Stopper())
+        judge_claims(ready, directory)
     return Run(out)
 
 

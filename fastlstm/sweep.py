@@ -17,7 +17,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastlstm import frames, measures
-from fastlstm.judging import is_judged, write_verdicts
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.regimes import Counts, classify, flags, regime_number, regime_table
 from fastlstm.simulation import Columns, Simulation, slice_size
@@ -200,9 +199,6 @@ def sweep(
         raise Stopped(stopper.signal, done, total)
     if not directory.finished:
         write_tables(spec, directory)
-    elif not is_judged(spec, directory.path):  # other claims about the same draws
-        write_verdicts(spec, directory)
-        directory.finish()
 
 
 def _commit(directory: RunDirectory, part: Part, gathered: _Gathered) -> None:
@@ -213,7 +209,7 @@ def _commit(directory: RunDirectory, part: Part, gathered: _Gathered) -> None:
 
 
 def write_tables(spec: Spec, directory: RunDirectory) -> None:
-    """Make points, regimes and histograms from the counts of all parts, and judge the claims."""
+    """Make points, regimes and histograms from the counts of all parts."""
     recorder = Recorder(spec)
     by_point: dict[int, Counts] = {}
     for part, table in read_counts(directory.path):
@@ -221,8 +217,6 @@ def write_tables(spec: Spec, directory: RunDirectory) -> None:
     directory.write_table("points", frames.points_table(spec))
     directory.write_table("regimes", pa.Table.from_pandas(regime_table(by_point), preserve_index=False))
     directory.write_table("histograms", histograms(by_point))
-    if not is_judged(spec, directory.path):
-        write_verdicts(spec, directory)
     directory.finish()
 
 

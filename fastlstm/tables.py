@@ -45,26 +45,37 @@ def text(table: pd.DataFrame) -> str:
     return heading + shown.to_string(index=False, formatters=formats)
 
 
-def claims_text(tables: Mapping[str, pd.DataFrame], *, by_point: bool = False) -> str:
-    """The verdicts of some runs, by the runs' names: a line for each claim, or for each claim and point.
+def claims_text(found: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], *, by_point: bool = False) -> str:
+    """The verdicts of some runs, by the runs' names, from their tables of claims and of points.
 
-    A line for a claim shows the point that decides, and at how many points of all the verdict is the same.
+    A line for each claim, with the point that decides and at how many points of all the verdict is the same; or a line
+    for each claim and point.
     """
     lines = []
-    for run, table in tables.items():
-        for _, rows in table.groupby("claim"):
+    for run, (claims, points) in found.items():
+        called = _names_of_points(points)
+        for _, rows in claims.groupby("claim"):
             alike = f"{(rows['verdict'] == rows['claim_verdict']).sum()} of {len(rows)}"
             shown = rows if by_point else rows[rows["decides"]]
-            lines += [_claim_line(run, row, alike) for row in shown.to_dict("records")]
+            lines += [{"run": run} | _claim_line(row, called, alike) for row in shown.to_dict("records")]
     if not lines:
         return "no claims"
-    left_out = [name for name, shown in (("run", len(tables) > 1), ("alike", not by_point)) if not shown]
+    left_out = [name for name, shown in (("run", len(found) > 1), ("points alike", not by_point)) if not shown]
     columns = {name: [name, *(line[name] for line in lines)] for name in lines[0] if name not in left_out}
     aligned = [[text.ljust(max(map(len, column))) for text in column] for column in columns.values()]
     return "\n".join("  ".join(cells).rstrip() for cells in zip(*aligned, strict=True))
 
 
-def _claim_line(run: str, row: Mapping[Any, Any], alike: str) -> dict[str, str]:
+def _names_of_points(points: pd.DataFrame) -> dict[int, str]:
+    """Each point's number with its values on the axes: `3: steps = 20, b_f = 4`."""
+    axes = [name for name in points if name not in ("point", "draws") and points[name].nunique() > 1]
+    return {
+        row["point"]: ": ".join(filter(None, (str(row["point"]), ", ".join(f"{axis} = {row[axis]}" for axis in axes))))
+        for row in points.to_dict("records")
+    }
+
+
+def _claim_line(row: Mapping[Any, Any], called: Mapping[int, str], alike: str) -> dict[str, str]:
     """One line; a predicted number stands for its formula."""
     predicts = row["predicts"]
     if math.isfinite(row["predicted"]):
@@ -72,14 +83,13 @@ def _claim_line(run: str, row: Mapping[Any, Any], alike: str) -> dict[str, str]:
     if row["tolerance"]:
         predicts += f" +- {row['tolerance']:.4g}"
     return {
-        "run": run,
         "verdict": row["verdict"],
         "claim": row["text"],
         "estimate": f"{row['estimate']:.4g}",
         "95% interval": f"[{row['low']:.4g}, {row['high']:.4g}]",
         "predicted": predicts,
-        "point": str(row["point"]),
-        "alike": alike,
+        "point": called[row["point"]],
+        "points alike": alike,
     }
 
 

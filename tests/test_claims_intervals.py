@@ -11,7 +11,7 @@ from fastlstm.claims.expression import parse_expression
 from fastlstm.claims.prediction import Comparison, Ordering, parse_prediction, worst
 from fastlstm.claims.statistic import parse_statistic
 from fastlstm.claims.values import Truths, between, decided, known
-from fastlstm.intervals import ERROR, Moments, bounded_mean, quantile_ranks, wilson, z_score
+from fastlstm.intervals import ERROR, Moments, bounded_mean, exact_share, hill_interval, quantile_ranks, wilson, z_score
 from fastlstm.regimes import bin_edges, bin_of
 
 EVERYWHERE = Bounds(-math.inf, math.inf)
@@ -50,6 +50,17 @@ def test_wilson_with_any_chance_of_error_is_scipys(error):
         theirs = stats.binomtest(count, total).proportion_ci(1 - error, method="wilson")
         assert wilson(count, total, error) == pytest.approx((theirs.low, theirs.high), rel=1e-6, abs=1e-12)
     assert z_score(error) == pytest.approx(stats.norm.isf(error / 2), rel=1e-12)
+
+
+@pytest.mark.parametrize("error", [0.05, 0.0005, 5e-8])
+def test_the_exact_interval_of_a_share_is_scipys(error):
+    for count, total in ((0, 5), (1, 1), (5, 5), (3, 50), (1, 12_000), (9999, 20_000), (999_990, 1_000_000)):
+        theirs = stats.binomtest(count, total).proportion_ci(1 - error, method="exact")
+        assert exact_share(count, total, error) == pytest.approx((theirs.low, theirs.high), rel=1e-9)
+    # among very many draws, by logarithms of numbers near 10^13; of many counts by Wilson's
+    for count, total, near in ((7, 10**12, 3e-3), (20_000, 10**6, 2e-3)):
+        ends = stats.beta.ppf(error / 2, count, total - count + 1), stats.beta.isf(error / 2, count + 1, total - count)
+        assert exact_share(count, total, error) == pytest.approx(ends, rel=near)
 
 
 @pytest.mark.parametrize("error", [0.05, 0.0005])
@@ -128,7 +139,20 @@ def test_the_interval_of_a_tail_index_covers_it(index):
         return random.exponential(400 / math.log(10), 2000)
 
     found = coverage("tail_index(10 ** x, 0.1)", lambda random: logs(random) * math.log(10) / index, index / 400)
-    assert found >= FEWEST - 0.01  # asymptotic: 200 values in the tail
+    assert found >= FEWEST
+
+
+@pytest.mark.parametrize("error", [0.05, 0.0005, 5e-6])
+def test_the_interval_of_a_tail_index_is_that_of_exponential_excesses(error):
+    for exceeding in (4, 10, 75, 10_000):
+        low, high = hill_interval(2.0, exceeding, error)
+        law = stats.chi2(2 * exceeding)
+        least, most = law.ppf(error / 2) / exceeding, law.isf(error / 2) / exceeding
+        assert high == pytest.approx(most, rel=0.03)
+        assert most * (1 - 1e-3) < high
+        assert low < least * (1 + 1e-3)
+        if error == ERROR:
+            assert low == pytest.approx(least, rel=0.02)
 
 
 def test_a_tail_that_is_no_number_gives_no_index():
@@ -136,10 +160,10 @@ def test_a_tail_that_is_no_number_gives_no_index():
     for worse in (np.inf, np.nan):
         values = np.append(exponent, worse)
         assert math.isnan(estimate(part("tail_index(10 ** x, 0.1)"), sample(values), EVERYWHERE, (ERROR,)).value)
-        assert interval("tail_index(10 ** x, 0.1)", values) == (0, math.inf)
-    assert interval("tail_index(x, 0.5)", np.full(50, -np.inf)) == (0, math.inf)
-    assert interval("tail_index(x, 0.001)", exponent) == (0, math.inf)  # no value in the tail
-    assert interval("tail_index(x, 0.5)", np.zeros(50)) == (0, math.inf)  # no spread
+        assert interval("tail_index(10 ** x, 0.1)", values) == EVERYWHERE
+    assert interval("tail_index(x, 0.5)", np.full(50, -np.inf)) == EVERYWHERE
+    assert interval("tail_index(x, 0.001)", exponent) == EVERYWHERE  # no value in the tail
+    assert interval("tail_index(x, 0.5)", np.zeros(50)) == EVERYWHERE  # no spread
 
 
 # estimates
@@ -188,15 +212,10 @@ def test_values_that_are_not_known_count_as_the_worst_on_either_side():
 
 
 def test_no_draws_say_nothing():
-    empty = np.empty(0)
-    for text, bounds, nothing in (
-        ("median(x)", EVERYWHERE, EVERYWHERE),
-        ("mean(x)", UNIT, UNIT),
-        ("share(c)", UNIT, UNIT),
-    ):
-        found = estimate(part(text), sample(empty > 0 if "share" in text else empty), bounds, (ERROR,))
+    for text, empty in (("median(x)", np.empty(0)), ("mean(x)", np.empty(0)), ("share(c)", np.empty(0, bool))):
+        found = estimate(part(text), sample(empty), UNIT, (ERROR,))
         assert math.isnan(found.value)
-        assert found.intervals == (nothing,)
+        assert found.intervals == (EVERYWHERE,)
         assert found.draws == 0
 
 
@@ -304,24 +323,24 @@ def verdicts_over_points(predicts, counts, draws):
     """The claim's verdict in each run, for counts (runs, points) of draws of which something is so."""
     prediction = parse_prediction(predicts)
     assert isinstance(prediction, Comparison)
-    predicted, points = float(prediction.formula.evaluate({}).low), counts.shape[1]
-    known_counts = {
-        int(count): prediction.verdict(
-            predicted, 0.0, Bounds(*wilson(count, draws)), Bounds(*wilson(count, draws, ERROR / points))
-        )
-        for count in np.unique(counts)
-    }
-    return [worst(known_counts[int(count)] for count in run) for run in counts]
+    predicted, errors = float(prediction.formula.evaluate({}).low), (ERROR, ERROR / counts.shape[1])
+    of_count = {}
+    for count in map(int, np.unique(counts)):
+        cells = Sample(decided(np.array([True, False])), np.array([count, draws - count]))
+        intervals = estimate(part("share(c)"), cells, UNIT, errors).intervals
+        of_count[count] = prediction.verdict(predicted, 0.0, *intervals)
+    return [worst(of_count[int(count)] for count in run) for run in counts]
 
 
-@pytest.mark.parametrize("predicts", ["== 0.1", "<= 0.1", ">= 0.1"])
-def test_a_true_claim_of_a_hundred_points_fails_in_at_most_one_run_of_twenty(predicts):
-    """At the very edge of the truth. Without the correction nearly all of these runs would fail."""
-    counts = np.random.default_rng(12).binomial(2000, 0.1, (2000, 100))
-    found = verdicts_over_points(predicts, counts, 2000)
+@pytest.mark.parametrize(("p", "draws"), [(0.1, 2000), (1e-4, 12_000), (0.999, 500)])
+@pytest.mark.parametrize("operator", ["==", "<=", ">="])
+def test_a_true_claim_of_a_hundred_points_fails_in_at_most_one_run_of_twenty(operator, p, draws):
+    """At the very edge of the truth, also of rare events. Judged by plain intervals nearly all runs would fail."""
+    counts = np.random.default_rng(12).binomial(draws, p, (2000, 100))
+    found = verdicts_over_points(f"{operator} {p}", counts, draws)
     assert found.count("fails") / len(found) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
-    plain = {int(count): wilson(int(count), 2000) for count in np.unique(counts)}
-    missed = [any(not plain[int(count)][0] <= 0.1 <= plain[int(count)][1] for count in run) for run in counts]
+    plain = {int(count): wilson(int(count), draws) for count in np.unique(counts)}
+    missed = [any(not plain[int(count)][0] <= p <= plain[int(count)][1] for count in run) for run in counts]
     assert np.mean(missed) > 0.9
 
 

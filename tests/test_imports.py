@@ -30,12 +30,12 @@ ROOMS = {
     "oracles": set(),
     "regimes": {"names", "measures", "intervals"},
     "frames": {"names", "measures", "spec"},
-    "judging": {"measures", "intervals", "claims", "spec", "store", "regimes"},
+    "evidence": {"measures", "claims", "spec", "store", "regimes"},
+    "judging": {"intervals", "claims", "spec", "store", "evidence"},
     "provenance": {"kernel"},
     "unit": {"names", "threads", "kernel"},
     "simulation": {"names", "measures", "kernel", "spec"},
-    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation"}
-    | {"judging"},
+    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "regimes", "frames", "simulation"},
     "runs": {"threads", "kernel", "spec", "store", "judging", "sweep", "provenance"},
     "replays": {"names", "spec", "simulation", "runs", "unit"},
     "audit": {"names", "measures", "oracles", "regimes", "replays", "runs", "simulation", "spec"},
@@ -143,7 +143,7 @@ def test_kernel_knows_no_tables_specs_or_paths(module):
 
 
 @pytest.mark.parametrize(
-    "module", in_rooms("claims", "spec", "store", "regimes", "frames", "judging", "tables", "oracles")
+    "module", in_rooms("claims", "spec", "store", "regimes", "frames", "evidence", "judging", "tables", "oracles")
 )
 def test_table_side_knows_no_numba(module):
     assert not outsiders(module) & COMPILER
@@ -161,6 +161,11 @@ def test_what_both_sides_share_is_a_declaration_without_packages(module):
 
 @pytest.mark.parametrize("module", in_rooms("unit"))
 def test_unit_takes_arrays_and_knows_no_tables_specs_or_paths(module):
+    assert not outsiders(module) & (TABLES | SPECS_AND_FACES | PATHS)
+
+
+@pytest.mark.parametrize("module", in_rooms("claims", "intervals"))
+def test_claims_are_words_and_arrays_and_know_no_tables_specs_or_paths(module):
     assert not outsiders(module) & (TABLES | SPECS_AND_FACES | PATHS)
 
 

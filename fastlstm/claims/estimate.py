@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastlstm.claims.statistic import Part, Statistic
 from fastlstm.claims.values import Array, Numbers, Truths, Value, between, known
-from fastlstm.intervals import Moments, bounded_mean, hill, hill_interval, quantile_ranks, wilson
+from fastlstm.intervals import Moments, bounded_mean, exact_share, hill, hill_interval, quantile_ranks, wilson
 
 
 class Bounds(NamedTuple):
@@ -47,10 +47,12 @@ class Sample:
 
 
 def estimate(part: Part, sample: Sample, bounds: Bounds, errors: Sequence[float]) -> Estimate:
-    """A part of a statistic; all its values lie within `bounds`."""
+    """A part of a statistic; all its values lie within `bounds`.
+
+    The first chance of error is that of the interval to be shown, and the others are for tests.
+    """
     if sample.draws == 0:
-        nothing = Bounds(0.0, 1.0) if part.function == "share" else bounds
-        return Estimate(math.nan, (nothing,) * len(errors), 0)
+        return Estimate(math.nan, (EVERYTHING,) * len(errors), 0)
     if isinstance(sample.value, Truths):
         return _share(sample.value, sample, errors)
     match part.function:
@@ -78,15 +80,16 @@ def _or(value: float, instead: float) -> float:
 
 
 def _share(truths: Truths, sample: Sample, errors: Sequence[float]) -> Estimate:
-    """Wilson's interval; a draw of which the condition is open is counted for the worse on either side."""
+    """Wilson's interval to be shown, exact ones to test by; a draw that is open counts for the worse on either side."""
     surely, possibly, total = _count(truths.surely, sample), _count(truths.possibly, sample), sample.draws
     open_draws = possibly - surely
     if sample.counts is None:
         value = surely / (total - open_draws) if open_draws < total else math.nan
     else:
         value = (surely + possibly) / 2 / total
-    intervals = [Bounds(wilson(surely, total, error)[0], wilson(possibly, total, error)[1]) for error in errors]
-    return Estimate(value, tuple(intervals), total)
+    shown = Bounds(wilson(surely, total, errors[0])[0], wilson(possibly, total, errors[0])[1])
+    tested = [Bounds(exact_share(surely, total, e)[0], exact_share(possibly, total, e)[1]) for e in errors[1:]]
+    return Estimate(value, (shown, *tested), total)
 
 
 def _count(marks: NDArray[np.bool_], sample: Sample) -> int:
@@ -160,7 +163,7 @@ def _tail_index(logs: Numbers, top: float, errors: Sequence[float]) -> Estimate:
     """Hill's estimator; nothing is known where an excess over the threshold is no finite number."""
     total = len(logs.low)
     exceeding = math.floor(round(top * total, 6))
-    nothing = Estimate(math.nan, (Bounds(0.0, math.inf),) * len(errors), exceeding)
+    nothing = Estimate(math.nan, (EVERYTHING,) * len(errors), exceeding)
     if not 0 < exceeding < total or np.isnan(logs.low).any():
         return nothing
     highest = np.partition(logs.low, total - exceeding - 1)[total - exceeding - 1 :]

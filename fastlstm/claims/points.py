@@ -59,14 +59,17 @@ def at(named: Mapping[str, Value], point: int) -> dict[str, Value]:
 
 
 def chains(axes: Axes, axis: str, chosen: Indices) -> list[Indices]:
-    """The chosen points in rows along an axis whose values are numbers: in each it grows and all others are held.
+    """The chosen points in rows along an axis: in each it grows and all others are held.
 
-    A chosen point without another beside it is in none.
+    The texts of an axis, words or laws, follow each other as the grid lists them. A chosen point without another
+    beside it is in no row.
     """
     names = list(axes)
     stride = math.prod(len(axes[name]) for name in names[names.index(axis) + 1 :])
     position = chosen // stride % len(axes[axis])
     others = chosen - position * stride
-    order = np.lexsort((np.array(axes[axis])[position], others))
+    listed = axes[axis]
+    rank = np.arange(len(listed)) if isinstance(listed[0], str) else np.array(listed)
+    order = np.lexsort((rank[position], others))
     ends = np.flatnonzero(np.diff(others[order])) + 1
     return [chain for chain in np.split(chosen[order], ends) if len(chain) > 1]

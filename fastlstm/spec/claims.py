@@ -18,7 +18,7 @@ from fastlstm.claims.expression import Expression, ExpressionError, parse_expres
 from fastlstm.claims.points import Axes, Indices
 from fastlstm.claims.prediction import Comparison, Ordering, parse_prediction
 from fastlstm.claims.statistic import STATISTICS, Part, Statistic, parse_statistic
-from fastlstm.claims.values import Numbers, Texts, Value, between, decided
+from fastlstm.claims.values import Array, Numbers, Texts, Value, between, decided
 from fastlstm.names import PARAMETERS
 from fastlstm.spec.columns import axis_columns, chosen_measures, drawn_state
 from fastlstm.spec.grids import Broken, Grid, Model, Text, rule_broken
@@ -150,13 +150,13 @@ class Vocabulary:
                 return f"{name} is of the group {group}, which measure.groups does not list"
         return f"{name} is no column{suggestion(name, known)}"
 
-    def check_point_names(self, names: Collection[str], parameters: Collection[str] = PARAMETERS) -> None:
+    def check_point_names(self, names: Collection[str]) -> None:
         """Raises ExpressionError for names that a point does not have."""
         wrong = []
         for name in names:
             if name not in self.points:
                 what = "is no axis"
-                if name in self.columns or name in parameters:
+                if name in self.columns:
                     what = "is a column and no axis, and one number is needed for each point"
                 wrong.append(f"{name} {what}{suggestion(name, self.points)}")
         if wrong:
@@ -223,8 +223,6 @@ def _check_predicts(claim: Claim, known: Vocabulary, axes: Axes) -> None:
         case Ordering(axis=axis):
             if axis not in axes:
                 raise ExpressionError(f"{axis} is no axis" + (suggestion(axis, axes) if axes else "; there is none"))
-            if isinstance(axes[axis][0], str):
-                raise ExpressionError(f"the values of {axis} are no numbers: they have no order to rise or fall along")
 
 
 def chosen_points(claim: Claim, of_points: Mapping[str, Value], total: int) -> Indices:
@@ -235,7 +233,7 @@ def chosen_points(claim: Claim, of_points: Mapping[str, Value], total: int) -> I
     return np.flatnonzero(np.broadcast_to(truths.surely, total))
 
 
-def predicted(comparison: Comparison, of_points: Mapping[str, Value], total: int) -> points.Indices:
+def predicted(comparison: Comparison, of_points: Mapping[str, Value], total: int) -> Array:
     """The number that is predicted for each point."""
     return np.broadcast_to(comparison.formula.number(of_points, "the prediction").low, total)
 

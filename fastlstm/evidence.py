@@ -1,0 +1,139 @@
+"""What a run says about the parts of statistics, point by point, with no more columns read than are needed.
+
+What counts can answer exactly, shares of flags and regimes, is taken from them and so from all draws; all else from
+the rows that are kept; without rows from the histograms, where the width of a bin becomes part of the interval.
+"""
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fastlstm.claims import points
+from fastlstm.claims.estimate import Sample
+from fastlstm.claims.statistic import Part
+from fastlstm.claims.values import Numbers, Texts, Truths, Value, decided, known
+from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
+from fastlstm.regimes import bin_edges
+from fastlstm.spec import Spec
+from fastlstm.spec.claims import as_rows_name_them, vocabulary
+from fastlstm.spec.columns import chosen_measures
+from fastlstm.spec.grids import Grid
+from fastlstm.store import PointReader
+
+
+class Evidence:
+    """What a run says about the parts of statistics.
+
+    names      what claims may name
+    axes       the axes of the points, and `total` their number
+    of_points  every name that a point has, with its value at each
+    all_rows   whether every draw has a row
+
+    Raises NotARun, Damaged, DiskError.
+    """
+
+    def __init__(self, spec: Spec, path: str | os.PathLike[str]) -> None:
+        self.axes = spec.axes()
+        self.steps = None if isinstance(spec.steps, Grid) else spec.steps
+        self.names = vocabulary(
+            self.axes, steps=spec.steps, state=spec.state, measure=spec.measure, store=spec.store
+        )
+        self.of_points = points.over_points(self.axes, self.steps)
+        self.total = points.count(self.axes)
+        self.all_rows = spec.store.rows == "all"
+        self._reader = PointReader(path)
+        measures = chosen_measures(spec.measure, spec.steps)
+        self._resolutions = {each.name: each.resolution for each in measures if each.resolution is not None}
+        self._counts = lru_cache(maxsize=4)(self._read_counts)
+
+    def sample(self, part: Part, point: int) -> Sample:
+        """The argument of a part in the draws of a point for which its condition holds."""
+        histogram = self.names.histogram(part)
+        return self.in_rows(part, point) if histogram is None else self._in_counts(part, point, histogram)
+
+    def at(self, point: int) -> dict[str, Value]:
+        """The names of a point with their values."""
+        return points.at(self.of_points, point)
+
+    def in_rows(self, part: Part, point: int) -> Sample:
+        """The same from rows, in the order of the draws."""
+        constants = as_rows_name_them(self.at(point), self.axes)
+        needed = self.names.needed(part)
+        found = []
+        for table in self._reader.rows(point, needed):
+            named = {**constants, **{name: _value(table[name]) for name in needed}}
+            found.append(_selected(part, named, table.num_rows))
+        return Sample(_joined(part, found), None)
+
+    def _in_counts(self, part: Part, point: int, histogram: str) -> Sample:
+        regime, bins, counts, low, high = self._counts(point, histogram)
+        named = as_rows_name_them(self.at(point), self.axes)
+        place = [regime // 9, regime // 3 % 3, regime % 3]
+        named |= {name: Texts(codes, CLASSES) for name, codes in zip(REGIME_COLUMNS, place, strict=True)}
+        if histogram in FLAGS:
+            named[histogram] = decided(bins == 1)
+        else:
+            lower, upper = bin_edges(bins, self._resolutions[histogram])
+            named[histogram] = Numbers(np.clip(lower, low, high), np.clip(upper, low, high))
+        chosen = np.full(len(bins), True)
+        if part.given:
+            chosen = np.broadcast_to(part.given.truth(named, "given").surely, len(bins))
+        value = _take(_broadcast(part.argument.evaluate(named), len(bins)), chosen)
+        return Sample(value, counts[chosen])
+
+    def _read_counts(self, point: int, histogram: str) -> tuple[np.ndarray[Any, Any], ...]:
+        """Regime, bin, count, and the measure's extremes in the regime, for each cell that is not empty."""
+        pieces = []
+        for table in self._reader.counts(point):
+            measure = table["measure"].combine_chunks()
+            mine = measure.indices.to_numpy() == measure.dictionary.to_pylist().index(histogram)
+            pieces.append([table[name].to_numpy()[mine] for name in ("regime", "bin", "count", "low", "high")])
+        none = [np.empty(0, np.int64)] * 5
+        regime, bins, counts, low, high = map(np.concatenate, zip(none, *pieces, strict=True))
+        return regime, bins, counts, low, high
+
+
+def _value(column: pa.ChunkedArray) -> Value:
+    if pa.types.is_dictionary(column.type):
+        whole = column.combine_chunks()
+        codes = np.array([CLASSES.index(label) for label in whole.dictionary.to_pylist()])
+        return Texts(codes[whole.indices.to_numpy()], CLASSES)
+    if pa.types.is_boolean(column.type):
+        return decided(column.to_numpy())
+    return known(column.to_numpy())
+
+
+def _broadcast(value: Value, length: int) -> Numbers | Truths:
+    match value:
+        case Numbers(low, high):
+            wide = np.broadcast_to(low, length)
+            return Numbers(wide, wide if value.exact else np.broadcast_to(high, length))
+        case Truths(surely, possibly):
+            return Truths(np.broadcast_to(surely, length), np.broadcast_to(possibly, length))
+    raise AssertionError(value)
+
+
+def _take(value: Numbers | Truths, chosen: np.ndarray[Any, Any]) -> Numbers | Truths:
+    if isinstance(value, Truths):
+        return Truths(value.surely[chosen], value.possibly[chosen])
+    low = value.low[chosen]
+    return Numbers(low, low if value.exact else value.high[chosen])
+
+
+def _selected(part: Part, named: dict[str, Value], length: int) -> Numbers | Truths:
+    value = _broadcast(part.argument.evaluate(named), length)
+    if not part.given:
+        return value
+    return _take(value, np.broadcast_to(part.given.truth(named, "given").surely, length))
+
+
+def _joined(part: Part, found: Sequence[Numbers | Truths]) -> Numbers | Truths:
+    """The values of all parts of the run; of none, where a point has no draws yet."""
+    if part.function != "share":
+        return known(np.concatenate([np.empty(0), *(value.low for value in found if isinstance(value, Numbers))]))
+    truths = [Truths(np.empty(0, bool), np.empty(0, bool)), *(value for value in found if isinstance(value, Truths))]
+    return Truths(*(np.concatenate([getattr(each, end) for each in truths]) for end in ("surely", "possibly")))
