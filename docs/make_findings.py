@@ -89,6 +89,9 @@ def heavy_tail() -> Iterator[tuple[str, str]]:
     indices = judged[judged.statistic.str.startswith("tail_index")].drop_duplicates("point")
     for steps, index in zip(sorted(df.steps.unique()), indices.sort_values("point").estimate, strict=True):
         yield f"index_{steps}", f"{index:.2f}"
+    judged = fastlstm.read(RESULTS / "output_gate").claims()
+    fixed = judged[judged.statistic == "tail_index(10 ** log10_J_hh, 0.01)"]
+    yield "fixed", f"{fixed.estimate.iloc[0]:.2f}"
     yield "median", f"{10 ** df.log10_J_hh[df.steps == 5].median():.0e}"
     largest = 10 ** df.log10_J_hh.astype(float).groupby(df.steps).max()
     yield "largest", scientific(largest.max())
