@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.performance.results import shown
+
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"  # told apart by every eye (Okabe and Ito)
 COLOURS = {"float32": BLUE, "float64": ORANGE}
 
@@ -46,7 +48,7 @@ def bars(axis: Any, points: list[Any], title: str, colour: str) -> None:
     names = [name for name, _ in points]
     colours = [colour if name.startswith("fastlstm") else GREY for name in names]
     drawn = axis.barh(names, [y for _, y in points], color=colours)
-    axis.bar_label(drawn, [f"{y:.3g}" for _, y in points], padding=3)
+    axis.bar_label(drawn, [shown(y) for _, y in points], padding=3)
     axis.invert_yaxis()
     axis.set(title=title, xlabel="ns a step, fastest run")
     axis.margins(x=0.15)
