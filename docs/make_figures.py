@@ -79,7 +79,8 @@ def carousel() -> Figure:
         state = "shut" if b_i < 0 else "about half open"
         axis.set(title=f"input gates {state} (b_i = {b_i})", xlabel="forget bias b_f", ylim=(-500, 0.5))
         axis.set_yscale("symlog", linthresh=1)
-    axes[0].set_ylabel("log10 of the derivative over 1000 steps, median")
+        axis.set_yticks([0, -1, -10, -100], labels=["0", "-1", "-10", "-100"])
+    axes[0].set_ylabel("log10 of the derivative, median")
     axes[0].legend(**LEGEND, loc="lower right")
     return figure
 
@@ -129,7 +130,8 @@ def biases() -> Figure:
         for steps, line in ((10, ":"), (100, "-")):
             some = df[(df.default_normal_std == std) & (df.steps == steps)]
             middle = some.groupby("b_f").log10_dC0.median()
-            left.plot(middle.index, middle, line, marker="o", markersize=4, color=colour, label=f"std {std:g}, T = {steps}")
+            label = f"std {std:g}, T = {steps}"
+            left.plot(middle.index, middle, line, marker="o", markersize=4, color=colour, label=label)
     left.set(title="forget bias", xlabel="b_f", ylabel="log10 |dL/dC_0|, median", ylim=(-62, 2))
     left.legend(**LEGEND, title="all other parameters")
     chrono, uniform = rows("chrono"), rows("uniform_gate")
@@ -157,7 +159,7 @@ def reach() -> Figure:
         for preset, colour in shades:
             middle = df[df.preset == preset][[f"log10_dC_lag_{lag}" for lag in lags]].median()
             axis.plot(lags, middle, "o-", markersize=3.5, color=colour, label=preset)
-        axis.set(title=title, xlabel="lag, steps", xscale="log", ylim=(-32, 1))
+        axis.set(title=title, xlabel="lag, steps", xscale="log", ylim=(-20, 0.5))
     axes[0].set_ylabel("log10 |dL/dC| at that lag, median")
     axes[0].legend(**LEGEND)
     df = rows("horizon")

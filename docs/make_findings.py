@@ -1,25 +1,35 @@
 """Print the page of the findings from the runs in results/: python docs/make_findings.py > docs/findings.md
 
-After `make sims`. Every number comes from the runs; the figures are drawn by docs/make_figures.py.
+After `make sims`. The words are those of docs/findings.in, where <section.name> stands for a number or a table from the
+runs. docs/make_figures.py draws the figures.
 """
 
 import math
+import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from findings_text import PAGE, SIMULATIONS
 
 import fastlstm
 
-RESULTS = Path(__file__).parents[1] / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+SIMULATIONS = sorted(path.stem for path in (ROOT / "sims").glob("*.toml"))
+WIDTH = 118
 
 
 def rows(name: str, *columns: str) -> pd.DataFrame:
     """The rows of a run."""
-    return fastlstm.read(RESULTS / name).draws()[list(columns)]
+    return fastlstm.read(RESULTS / name).draws(columns=list(columns))
+
+
+def head(names: list[str]) -> str:
+    """The head of a table."""
+    return f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
 
 
 def percent(share: float) -> str:
@@ -75,6 +85,13 @@ def heavy_tail() -> Iterator[tuple[str, str]]:
     for steps, some in df.groupby("steps"):
         for K in (10, 1000):
             yield f"T{steps}_K{K}", f"{K * (some.log10_J_hh > math.log10(K)).mean():.3f}"
+    judged = fastlstm.read(RESULTS / "heavy_tail").claims()
+    indices = judged[judged.statistic.str.startswith("tail_index")].drop_duplicates("point")
+    for steps, index in zip(sorted(df.steps.unique()), indices.sort_values("point").estimate, strict=True):
+        yield f"index_{steps}", f"{index:.2f}"
+    judged = fastlstm.read(RESULTS / "output_gate").claims()
+    fixed = judged[judged.statistic == "tail_index(10 ** log10_J_hh, 0.01)"]
+    yield "fixed", f"{fixed.estimate.iloc[0]:.2f}"
     yield "median", f"{10 ** df.log10_J_hh[df.steps == 5].median():.0e}"
     largest = 10 ** df.log10_J_hh.astype(float).groupby(df.steps).max()
     yield "largest", scientific(largest.max())
@@ -83,7 +100,8 @@ def heavy_tail() -> Iterator[tuple[str, str]]:
 def truncation() -> Iterator[tuple[str, str]]:
     measured = [f"{mode}_{what}" for mode in ("cec", "local") for what in ("rel_error", "cosine", "W_hi_sign")]
     df = rows("truncation", "steps", "regime_f", *measured)
-    lines = ["| T | forget gate | draws | mode | error, median | error, 95% | cosine, 5% | wrong sign of dW_hi |", "|" + "---|" * 8]
+    heads = "T, forget gate, draws, mode, error: median, error: 95%, cosine: 5%, wrong sign of dW_hi"
+    lines = [head(heads.split(", "))]
     groups = [(steps, "any", some) for steps, some in df.groupby("steps")]
     groups += [(20, regime, some) for regime, some in df[df.steps == 20].groupby("regime_f", observed=True)]
     for steps, regime, some in groups:
@@ -152,7 +170,8 @@ def chaos() -> Iterator[tuple[str, str]]:
     wide = df.pivot(index=["default_normal_std", "draw"], columns="steps", values="lyapunov_1")
     before, after = 1000 * wide[1000], 2000 * wide[2000]  # ln of the growth over T and over 2 T
     grew, more = before > 0, after - before > math.log(10)
-    lines = ["| s | grew over 1000 steps | and 10 times more over the next 1000 | exponent above 0.05 at T = 2000 |", "|" + "---|" * 4]
+    heads = "s, grew over 1000 steps, and 10 times more over the next 1000, exponent above 0.05 at T = 2000"
+    lines = [head(heads.split(", "))]
     for std, some in pd.DataFrame({"grew": grew, "more": grew & more, "fast": wide[2000] > 0.05}).groupby(level=0):
         shares = (f"{100 * some[name].mean():.2f}%" for name in ("grew", "more", "fast"))
         lines.append(f"| {std:g} | {' | '.join(shares)} |")
@@ -177,13 +196,13 @@ def presets() -> Iterator[tuple[str, str]]:
         for preset, some in df.groupby("preset", observed=True):
             yield f"{name}_{preset}_vanished", percent(some.vanished.mean())
             yield f"{name}_{preset}_memory", f"{some.memory_time.median():.1f}"
-            yield f"{name}_{preset}_ten", f"{10 ** (some.log10_dC_lag_10 - some.log10_dC_lag_1).median():.2f}"
+            yield f"{name}_{preset}_ten", f"{10 ** (some.log10_dC_lag_10 - some.log10_dC_lag_1).median():.2g}"
 
 
 def claims_table(name: str) -> str:
     """What a run says about its claims: of each the point that decides."""
     judged = fastlstm.read(RESULTS / name).claims()
-    lines = ["| verdict | claim | estimate | 95% interval | predicted | points alike |", "|" + "---|" * 6]
+    lines = [head(["verdict", "claim", "estimate", "95% interval", "predicted", "points alike"])]
     for _, points in judged.groupby("claim"):
         row = points[points.decides].iloc[0]
         alike = (points.verdict == row.verdict).sum()
@@ -204,36 +223,43 @@ def claims_table(name: str) -> str:
     return "\n".join(lines)
 
 
-def tally() -> dict[str, str]:
+def everything() -> Iterator[tuple[str, str]]:
     verdicts: list[str] = []
     draws = 0
     for name in SIMULATIONS:
         run = fastlstm.read(RESULTS / name)
         verdicts += list(run.claims().groupby("claim").claim_verdict.first().astype(str))
-        draws += int(run.points().draws.sum())
-    counts = {f"claims_{verdict}": str(verdicts.count(verdict)) for verdict in ("holds", "fails", "undecided")}
-    return counts | {"claims": str(len(verdicts)), "draws": f"{draws:,}", "simulations": str(len(SIMULATIONS))}
+        draws += run.total_draws()
+    for verdict in ("holds", "fails", "undecided"):
+        yield f"claims_{verdict}", str(verdicts.count(verdict))
+    yield "claims", str(len(verdicts))
+    yield "draws", f"{draws:,}"
+    yield "simulations", str(len(SIMULATIONS))
 
 
 SECTIONS = {
-    "atlas": atlas, "carousel": carousel, "counterexample": counterexample, "heavy_tail": heavy_tail,
+    "all": everything, "atlas": atlas, "carousel": carousel, "counterexample": counterexample, "heavy_tail": heavy_tail,
     "truncation": truncation, "forget_bias": forget_bias, "chrono": chrono, "uniform_gate": uniform_gate,
     "horizon": horizon, "chaos": chaos, "presets": presets,
 }  # fmt: skip
 
 
+def wrapped(paragraph: str) -> str:
+    """Prose in lines of even length; tables, headings, pictures and what is marked up as a block stay."""
+    if paragraph.startswith(("#", "|", "![", "<")):
+        return paragraph
+    return textwrap.fill(" ".join(paragraph.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
 def page() -> str:
-    numbers = tally()
+    numbers = {}
     for section, measure in SECTIONS.items():
         numbers |= {f"{section}.{name}": text for name, text in measure()}
-    sections = []
-    for name, text in SIMULATIONS.items():
-        title = fastlstm.read(RESULTS / name).spec.title
-        sections.append(f"### {name}\n\n[{title}](../sims/{name}.toml)\n\n{text}\n\n{claims_table(name)}\n")
-    whole = PAGE.replace("<<SIMULATIONS>>", "\n".join(sections))
-    for name, text in numbers.items():
-        whole = whole.replace(f"<{name}>", text)
-    return whole
+    for name in SIMULATIONS:
+        numbers |= {f"{name}.title": fastlstm.read(RESULTS / name).spec().title, f"{name}.claims": claims_table(name)}
+    words = (ROOT / "docs" / "findings.in").read_text()
+    whole = re.sub(r"<(\w+\.\w+)>", lambda found: numbers[found[1]], words)
+    return "\n\n".join(map(wrapped, re.split(r"\n\n+", whole.strip()))) + "\n"
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def draw(path: Path, *, zooms: int = 2, dots_per_inch: int = 110) -> None:
     centre = np.array([C[middle], o[middle]])  # some point of the orbit, which the zooms close in on
     figure, axes = plt.subplots(1, zooms + 1, figsize=(3.6 * (zooms + 1), 3.5), layout="constrained")
     for number, axis in enumerate(axes):
-        inside = (C >= low[0]) & (C <= high[0]) & (o >= low[1]) & (o <= high[1])
+        inside = (low[0] <= C) & (high[0] >= C) & (low[1] <= o) & (high[1] >= o)
         axis.plot(C[inside], o[inside], ",", color="#0b3c5d", alpha=0.6 if number else 0.25)
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="cell $C_t$", ylabel="output gate $o_t$")
         axis.set_title("one orbit without input" if number == 0 else f"{8**number} times closer")

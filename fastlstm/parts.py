@@ -18,7 +18,7 @@ _PART_ROWS = 262_144  # rows in a file: enough for good encoding, and two in mem
 _PART_DRAWS = 2**24  # draws behind a file of counts where few rows are kept
 _PART_STEPS = 2**28  # so that the part in hand, which a signal waits for, is a matter of seconds
 _MOST_PARTS = 2**16  # of a run: beyond it parts grow with the run, and are a matter of 1/65,536 of its time
-_PARTS_OF_A_SHARD = 4  # at least, so that shards share the work evenly
+_PARTS_OF_A_SHARD = 16  # at least, so that no shard has much more than its share
 
 
 class Part(NamedTuple):
@@ -72,7 +72,9 @@ def part_size(spec: Spec, shards: int = 1) -> int:
     size = min(most, max(_PART_STEPS // longest, total // _MOST_PARTS))
     if shards > 1:
         size = min(size, total // (_PARTS_OF_A_SHARD * shards))
-    return max(1024, size // 1024 * 1024)
+    size = max(1024, size // 1024 * 1024)
+    number = -(-spec.draws // size)
+    return -(-spec.draws // (1024 * number)) * 1024  # all parts alike, so that no shard gets the short ones
 
 
 def parts(spec: Spec, size: int) -> Iterator[Part]:

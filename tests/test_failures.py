@@ -217,7 +217,7 @@ def test_the_record_of_a_run_says_what_made_it_and_how_much(half_done):
     fastlstm.run(SPEC, half_done)
     found = status(half_done)
     assert found.spec_hash == f"{fastlstm.load(SPEC).hash}-stream1"
-    assert found.layout == {"points": 6, "draws": 300, "part_draws": 262_144}
+    assert found.layout == {"points": 6, "draws": 300, "part_draws": 1024}
     assert found.started <= found.finished
     for session in found.sessions:
         made_by = session["provenance"]

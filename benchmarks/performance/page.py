@@ -79,7 +79,7 @@ def _section(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"## {module.TITLE}", "", module.TEXT)
     for made in found["tables"]:
         table = Table(**made)
-        yield from ("", f"### {table.title[0].upper()}{table.title[1:]}", "")
+        yield from ("", f"### {table.title}", "")
         if table.note:
             yield from (table.note, "")
         yield from _markdown(table.columns, table.rows)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.performance.results import shown
+
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"  # told apart by every eye (Okabe and Ito)
 COLOURS = {"float32": BLUE, "float64": ORANGE}
 
@@ -20,23 +22,25 @@ def draw(sections: Mapping[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
     for axis, dtype in zip(axes[0], COLOURS, strict=True):
         bars(axis, series.get(f"{dtype}, T = 100", []), f"Gradients, {dtype}, T = 100", COLOURS[dtype])
+    by_steps, by_draws = axes[1]
     for dtype, colour in COLOURS.items():
-        points = series.get(f"steps, {dtype}", [])
-        axes[1][0].plot(*_columns(points), "o-", color=colour, label=dtype)
-    axes[1][0].set(
-        title="Gradients by length", xlabel="steps T", ylabel="ns a step", xscale="log", ylim=(0, None)
-    )
-    axes[1][0].legend(frameon=False)
-    axes[1][1].plot(*_columns(series.get("draws", [])), "o-", color=BLUE)
-    axes[1][1].set(
-        title="`fastlstm run`, 10 steps, float32, no rows", xlabel="draws", ylabel="seconds", xscale="log", yscale="log"
-    )
+        line(by_steps, series.get(f"steps, {dtype}", []), colour, dtype)
+    by_steps.set(title="Gradients by length", xlabel="steps T", ylabel="ns a step", ylim=(0, None))
+    if by_steps.lines:
+        by_steps.legend(frameon=False)
+    line(by_draws, series.get("draws", []), BLUE, "float32")
+    by_draws.set(title="fastlstm run, 10 steps, float32, no rows", xlabel="draws", ylabel="seconds")
+    if "draws" in series:
+        by_draws.set_yscale("log")
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
 
 
-def _columns(points: list[Any]) -> tuple[list[float], list[float]]:
-    return [x for x, _ in points], [y for _, y in points]
+def line(axis: Any, points: list[Any], colour: str, label: str) -> None:
+    """Points joined, over a logarithmic axis; nothing where nothing was measured."""
+    if points:
+        axis.plot([x for x, _ in points], [y for _, y in points], "o-", color=colour, label=label)
+        axis.set_xscale("log")
 
 
 def bars(axis: Any, points: list[Any], title: str, colour: str) -> None:
@@ -44,7 +48,7 @@ def bars(axis: Any, points: list[Any], title: str, colour: str) -> None:
     names = [name for name, _ in points]
     colours = [colour if name.startswith("fastlstm") else GREY for name in names]
     drawn = axis.barh(names, [y for _, y in points], color=colours)
-    axis.bar_label(drawn, [f"{y:.3g}" for _, y in points], padding=3)
+    axis.bar_label(drawn, [shown(y) for _, y in points], padding=3)
     axis.invert_yaxis()
     axis.set(title=title, xlabel="ns a step, fastest run")
     axis.margins(x=0.15)

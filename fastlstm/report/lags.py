@@ -5,6 +5,9 @@ from itertools import takewhile
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from fastlstm.measures import lags
@@ -69,12 +72,12 @@ def _picture(
     limits: tuple[float, float],
 ) -> Picture:
     low, high = limits
-    figure, panels = sheet(4.0, ncols=2, sharey=True)
+    figure, panels = sheet(4.3, ncols=2, sharey=True)
     for axes, (side, title, colour) in zip(panels, _SIDES, strict=True):
         low_5, low_25, middle, high_75, high_95 = np.clip(bands[side], low - 1, None).T
-        axes.fill_between(ladder, low_5, high_95, color=colour, alpha=0.18, linewidth=0, label="5% to 95%")
-        axes.fill_between(ladder, low_25, high_75, color=colour, alpha=0.38, linewidth=0, label="25% to 75%")
-        axes.plot(ladder, middle, color=colour, marker="o", markersize=4, label="median")
+        axes.fill_between(ladder, low_5, high_95, color=colour, alpha=0.18, linewidth=0)
+        axes.fill_between(ladder, low_25, high_75, color=colour, alpha=0.38, linewidth=0)
+        axes.plot(ladder, middle, color=colour, marker="o", markersize=4)
         axes.axhline(math.log10(evidence.spec.measure.vanished), color="black", linewidth=1, linestyle="--")
         axes.set_xscale("log")
         shown = ladder if len(ladder) <= 7 else ladder[::3]
@@ -83,9 +86,11 @@ def _picture(
         axes.set_ylim(low, high)
         axes.set_title(title)
         axes.set_xlabel("lag / steps")
-        axes.legend(loc="lower left")
         log_ticks(axes.yaxis, low, high)
     panels[0].set_ylabel("size of the adjoint")
+    keys: list[Artist] = [Line2D([], [], color="black", marker="o", markersize=4, label="median")]
+    keys += [Patch(color="black", alpha=dark, label=band) for dark, band in ((0.38, "25% to 75%"), (0.18, "5% to 95%"))]
+    figure.legend(handles=keys, loc="outside lower left", ncols=3)
     return finish(figure, name, _says(evidence, label, ladder, bands, draws))
 
 

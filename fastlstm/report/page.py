@@ -47,6 +47,8 @@ def page(runs: Sequence[Evidence], figures: Sequence[tuple[Kind, Sequence[Sequen
     one = len(runs) == 1
     title = runs[0].title if one else f"{len(runs)} runs side by side: {', '.join(run.name for run in runs)}"
     parts = [f"<h1>{escape(title)}</h1>"]
+    if not one:
+        parts.append('<p class="facts">Each figure has the scales of its own run.</p>')
     parts += [_facts(run) if one else f"<h3>{escape(run.name)}: {escape(run.title)}</h3>{_facts(run)}" for run in runs]
     parts += _of_each("Claims", "", runs, [tables.verdicts(run) for run in runs])
     for kind, of_runs in figures:

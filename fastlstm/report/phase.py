@@ -8,7 +8,7 @@ from fastlstm.report.kind import Kind
 from fastlstm.report.style import BLUE, Picture, count, finish, number, part, percent, sheet
 
 _MEASURE = "lyapunov_1"
-_MOST_LABELS = 8  # values printed into cells only where the grid is coarse enough to read them
+_MOST_LABELS = 9  # values printed into cells only where the grid is coarse enough to read them
 
 
 def fits(evidence: Evidence) -> bool:

@@ -89,7 +89,7 @@ def power(exponent: float) -> str:
     """10 to the exponent, also beyond what a float holds."""
     if not math.isfinite(exponent):
         return "0" if exponent < 0 else "infinity"
-    return number(10.0**exponent) if -99 < exponent < 99 else f"10^{number(round(exponent))}"
+    return number(10.0**exponent) if -99 < exponent < 99 else f"10^{exponent:.0f}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(share: float) -> str:
@@ -109,7 +109,8 @@ def count(draws: int) -> str:
 
 def log_ticks(axis: Any, low: float, high: float) -> None:
     """Ticks of an axis that holds log10 of a quantity: its powers of ten, at most seven of them."""
-    step = max(1, math.ceil((high - low) / 6))
+    fewest = max(1.0, (high - low) / 6)
+    step = next(nice for size in range(9) for nice in (10**size, 2 * 10**size, 5 * 10**size) if nice >= fewest)
     ticks = [tick for tick in range(math.floor(low), math.ceil(high) + 1) if tick % step == 0]
     axis.set_ticks(ticks, [f"$10^{{{tick}}}$" for tick in ticks])
 

@@ -12,6 +12,7 @@ from fastlstm.report.kind import Kind
 from fastlstm.report.style import Picture, count, finish, log_ticks, percent, shades, sheet
 from fastlstm.report.tally import Tally
 
+_STATE = ("log10_J_hh", "|dh$_T$/dh$_0$|")
 _SMALLEST = -4  # log10 of the smallest K shown, or the 99% quantile where that is smaller
 _LARGEST = 60
 _LENGTHS = 4  # values of T that get a picture each
@@ -24,25 +25,20 @@ def fits(evidence: Evidence) -> bool:
 
 
 def draw(evidence: Evidence) -> list[Picture]:
-    """Pictures of |dh_T/dh_0|, or of the largest |dL/dh_t| and |dL/dC_t|; for each T one, where a grid has a few."""
-    sides = {"survival": ("log10_J_hh", "|dh$_T$/dh$_0$|", "|dh_T/dh_0|")}
-    if not evidence.has("log10_J_hh"):
-        sides = {
-            "survival-dh": ("log10_dh_max", "largest |dL/dh$_t$|", "largest |dL/dh_t|"),
-            "survival-dC": ("log10_dC_max", "largest |dL/dC$_t$|", "largest |dL/dC_t|"),
-        }
+    """Pictures of |dh_T/dh_0|, one for each T of a few; or of the largest |dL/dh_t|, and of the largest |dL/dC_t|."""
     steps = evidence.axes().get("steps", [])
-    pictures = []
-    for name, (measure, axis, said) in sides.items():
-        if 1 < len(steps) <= _LENGTHS and len(evidence.axes()) > 1:
-            for value, points in evidence.levels("steps").items():
-                if evidence.tally(measure, points).high > -math.inf:
-                    pictures.append(
-                        _picture(evidence, f"{name}-{value}", measure, axis, f"T = {value}: {said}", points)
-                    )
-        elif evidence.tally(measure).high > -math.inf:  # where T is the only axis it makes the curves
-            pictures.append(_picture(evidence, name, measure, axis, said[0].upper() + said[1:], None))
-    return pictures
+    pictures: list[Picture | None] = []
+    if not evidence.has("log10_J_hh"):
+        for side in ("dh", "dC"):
+            axis, said = f"largest |dL/{side}$_t$|", f"Largest |dL/{side}_t|"
+            pictures.append(_picture(evidence, f"survival-{side}", f"log10_{side}_max", axis, said, None))
+    elif 1 < len(steps) <= _LENGTHS and len(evidence.axes()) > 1:
+        for value, points in evidence.levels("steps").items():
+            said = f"T = {value}: |dh_T/dh_0|"
+            pictures.append(_picture(evidence, f"survival-{value}", *_STATE, said, points))
+    else:  # where T is the only axis it makes the curves
+        pictures.append(_picture(evidence, "survival", *_STATE, "|dh_T/dh_0|", None))
+    return [picture for picture in pictures if picture is not None]
 
 
 def telling_axis(evidence: Evidence, measure: str, points: NDArray[Any] | None = None) -> str | None:
@@ -62,7 +58,12 @@ def _within(evidence: Evidence, axis: str, points: NDArray[Any] | None) -> dict[
     return levels if points is None else {value: np.intersect1d(level, points) for value, level in levels.items()}
 
 
-def _picture(evidence: Evidence, name: str, measure: str, axis: str, said: str, points: NDArray[Any] | None) -> Picture:
+def _picture(
+    evidence: Evidence, name: str, measure: str, axis: str, said: str, points: NDArray[Any] | None
+) -> Picture | None:
+    """None where all is 0."""
+    if math.isinf(evidence.tally(measure, points).high):
+        return None
     chosen = telling_axis(evidence, measure, points)
     everything = evidence.tally(measure, points)
     tallies: dict[Hashable, Tally] = {f"all draws (n = {count(everything.draws)})": everything}
@@ -75,7 +76,8 @@ def _picture(evidence: Evidence, name: str, measure: str, axis: str, said: str, 
     figure, axes = sheet(4.8)
     for (value, tally), colour in zip(tallies.items(), shades(list(tallies)), strict=True):
         values, above = tally.survival()
-        seen = (above > 0) & (values > low - 1)
+        values, above = np.append(low - 1, values), np.append(1.0, above)
+        seen = (above > 0) & (values >= low - 1)
         axes.step(values[seen], np.log10(above[seen]), where="post", color=colour, label=_label(value))
     axes.plot([0, high], [0, -high], color="black", linewidth=1.3, linestyle="--", label="1/K")
     axes.set_xlim(low, high)
@@ -93,8 +95,8 @@ def _picture(evidence: Evidence, name: str, measure: str, axis: str, said: str, 
 
 def _limits(everything: Tally, fewest: int) -> tuple[int, int, int]:
     """The decades of K, and the decade of one draw."""
-    high = min(_LARGEST, math.ceil(max(1.0, everything.high)))
     far = everything.quantiles()[0.99]
+    high = math.ceil(max(1.0, min(everything.high, max(_LARGEST, far))))
     low = math.floor(min(_SMALLEST, far if math.isfinite(far) else everything.high))
     return low, high, min(-1, math.floor(-math.log10(max(1, fewest))))
 

@@ -91,7 +91,7 @@ def _sum(*terms: _Scaled) -> _Scaled:
 def chosen(evidence: Evidence) -> tuple[int, int, str]:
     """Point and draw of what to show, and why this one."""
     if not evidence.has_rows("log10_dh_max", "log10_dC_max"):
-        return 0, 0, "the first draw"
+        return len(evidence.points) - 1, 0, "the first draw of the last point"
     rows = evidence.rows("point", "draw", "log10_dh_max", "log10_dC_max")
     row = int(np.argmax(np.maximum(rows["log10_dh_max"], rows["log10_dC_max"])))
     return int(rows["point"][row]), int(rows["draw"][row]), "the draw with the largest adjoint"

@@ -5,6 +5,7 @@ half open. The orbit is unstable: only the arithmetic that recorded it finds it 
 """
 
 import math
+import sys
 
 import numpy as np
 
@@ -28,6 +29,7 @@ def recorded(W_ho: float) -> list[float]:
 
 
 if __name__ == "__main__":
-    print("step," + ",".join(f"W_ho_{weight}" for weight in WEIGHTS))
+    lines = ["step," + ",".join(f"W_ho_{weight}" for weight in WEIGHTS)]
     for step, row in enumerate(zip(*map(recorded, WEIGHTS), strict=True), start=1):
-        print(step, *map(repr, row), sep=",")
+        lines.append(f"{step},{','.join(map(repr, row))}")
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -16,7 +16,7 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
     found = Findings()
     tell("draws: filling the cache")
     Child.run(dtype="float32", draws=1000, steps=10, rows="none")
-    table = Table("draws", ["draws", "seconds", "ns a draw", "peak, MB"])
+    table = Table("Draws", ["draws", "seconds", "ns a draw", "peak, MB"])
     for draws in (10**5, 10**6, 10**7, 10**8) if effort.thorough else (10**5, 10**6):
         tell(f"draws: {draws:,}")
         child = Child.run(dtype="float32", draws=draws, steps=10, rows="none")

@@ -89,7 +89,7 @@ def enter(peer: Peer, given: Problem, best: Setting | None, thorough: bool) -> E
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
     found = Findings()
     peers, found.left_out = find_peers()
-    found.tables.append(Table("contestants", ["", "what it is"], [[peer.name, peer.note] for peer in peers]))
+    found.tables.append(Table("Contestants", ["", "what it is"], [[peer.name, peer.note] for peer in peers]))
     for dtype in ("float32", "float64"):
         best: dict[str, Setting] = {}
         for steps in (100, 10, 1000) if effort.thorough else (100,):

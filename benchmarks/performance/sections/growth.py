@@ -38,7 +38,7 @@ def by_steps(found: Findings, dtype: str, effort: Effort) -> None:
         given = problem(dtype, steps)
         contest.append(Contestant(str(steps), given.solve, given.draws * steps))
     times = interleave(contest, seconds=effort.seconds)
-    table = Table(f"steps, {dtype}", ["T", "ns a step", "median", "over T = 100", "median"])
+    table = Table(f"Steps, {dtype}", ["T", "ns a step", "median", "over T = 100", "median"])
     for steps in lengths:
         spent, against = times[str(steps)].summary(), ratio(times[str(steps)], times["100"])
         table.rows.append([steps, spent["min"], spent["median"], against["min"], against["median"]])
@@ -54,7 +54,7 @@ def by_threads(found: Findings, dtype: str, effort: Effort) -> None:
         Contestant(str(threads), simulation(dtype, draws=DRAWS, threads=threads), DRAWS * STEPS) for threads in numbers
     ]
     times = interleave(contest, seconds=effort.seconds)
-    table = Table(f"threads, {dtype}", ["threads", "ns a step", "median", "times one thread", "median"])
+    table = Table(f"Threads, {dtype}", ["threads", "ns a step", "median", "times one thread", "median"])
     for threads in numbers:
         spent, gain = times[str(threads)].summary(), ratio(times["1"], times[str(threads)])
         table.rows.append([threads, spent["min"], spent["median"], gain["min"], gain["median"]])
@@ -75,7 +75,7 @@ def by_groups(found: Findings, dtype: str, effort: Effort) -> None:
         for name, groups in choices.items()
     ]
     times = interleave(contest, seconds=effort.seconds)
-    table = Table(f"measures, {dtype}", ["groups", "ns a step", "median", "% over none", "median"])
+    table = Table(f"Measures, {dtype}", ["groups", "ns a step", "median", "% over none", "median"])
     for name in choices:
         spent, over = times[name].summary(), ratio(times[name], times["none"])
         table.rows.append([name, spent["min"], spent["median"], *(100 * (over[key] - 1) for key in ("min", "median"))])

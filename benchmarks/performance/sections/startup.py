@@ -77,7 +77,7 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         times.setdefault(kinds[2], []).append(Child.run(**common).to_first_block)
         with tempfile.TemporaryDirectory(prefix="fastlstm-bench-") as cache:
             times.setdefault(kinds[3], []).append(Child.run(**common, cache=Path(cache)).to_first_block)
-    table = Table("seconds", ["", "fastest", "median"])
+    table = Table("Seconds", ["", "fastest", "median"])
     table.rows = [[kind, min(times[kind]), median(times[kind])] for kind in kinds]
     found.figures["cached_start"], found.figures["first_compile"] = min(times[kinds[2]]), min(times[kinds[3]])
     found.tables.append(table)
