@@ -60,7 +60,7 @@ def _errors() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):
             raise
-        _fail(FAILED, f"Not enough memory: {error}. What is committed stays.")
+        _fail(FAILED, f"There is not enough memory ({str(error) or 'malloc failed'}). What is committed stays.")
 
 
 @contextmanager
