@@ -6,29 +6,23 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from fastlstm import __version__, audit, recount, spec, store, tables
 from fastlstm.estimate import estimate
-from fastlstm.merging import Incomplete
+from fastlstm.exits import DISK, FAILED, NOT_OURS, NOT_VERIFIED, errors, fail, signals
 from fastlstm.merging import merge as merge_run
 from fastlstm.parts import Shard
 from fastlstm.progress import Log, show_progress
 from fastlstm.provenance import kernels
-from fastlstm.replays import NoSuchDraw
 from fastlstm.replays import replay as make_again
-from fastlstm.runs import OtherKernel, Run, read
+from fastlstm.runs import Run, read
 from fastlstm.runs import run as run_spec
-from fastlstm.sweep import PointsFailed, Stopped, Stopper
+from fastlstm.sweep import PointsFailed, Stopped
 from fastlstm.threads import available_threads
-
-FAILED, BAD_SPEC, NOT_OURS, NOT_VERIFIED, DISK = 1, 2, 3, 4, 74
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -37,50 +31,6 @@ app = typer.Typer(
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _fail(code: int, message: str) -> NoReturn:
-    print(message, file=sys.stderr)
-    raise typer.Exit(code)
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """The exit code of each kind of error, and its message without a traceback."""
-    try:
-        yield
-    except (spec.SpecError, NoSuchDraw) as error:
-        _fail(BAD_SPEC, str(error))
-    except (store.DirectoryLocked, store.OtherSpec, OtherKernel) as error:
-        _fail(NOT_OURS, str(error))
-    except store.DiskError as error:
-        _fail(DISK, str(error))
-    except (store.StoreError, Incomplete, ValueError) as error:
-        _fail(FAILED, str(error))
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):
-            raise
-        _fail(FAILED, f"There is not enough memory ({str(error) or 'malloc failed'}). What is committed stays.")
-
-
-@contextmanager
-def _signals() -> Iterator[Stopper]:
-    """The first SIGINT or SIGTERM asks the run to finish the part in hand; the second ends the process."""
-    stopper = Stopper()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if stopper.signal:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        stopper.signal = number
-        print("Stopping: the part in hand is being finished. Once more stops at once.", file=sys.stderr)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopper
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _folder_to_make(text: str | None) -> Path | None:
@@ -161,14 +111,14 @@ def run_command(
     """Run a spec, or go on with a run that was interrupted."""
     out = _folder_to_make(given_out) or Path("results") / source.stem
     share = _shard(given_shard)
-    with _errors():
+    with errors():
         ready = spec.load(source, overrides or ())
         if dry_run:
             plan = estimate(ready, out, threads=threads or available_threads(), shard=share)
             print(json.dumps(plan.as_dict()) if as_json else plan)
             return
         before = _finished(out)
-        with _signals() as stopper:
+        with signals() as stopper:
             try:
                 with show_progress() as progress:
                     done = run_spec(
@@ -176,14 +126,14 @@ def run_command(
                         progress=progress, stopper=stopper,
                     )  # fmt: skip
             except store.OtherSpec as error:
-                _fail(NOT_OURS, f"{error}\n{_differences(ready, out)}")
+                fail(NOT_OURS, f"{error}\n{_differences(ready, out)}")
             except Stopped as stopped:
-                _fail(
+                fail(
                     128 + stopped.signal,
                     f"{stopped}. To go on, give the same command again.",
                 )
             except PointsFailed as failed:
-                _fail(FAILED, f"{failed}. To compute what failed, give the same command again.")
+                fail(FAILED, f"{failed}. To compute what failed, give the same command again.")
         if share is not None:
             _show_shard(done, share, progress, as_json=as_json)
             return
@@ -247,7 +197,7 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Make the tables of a run from the draws that are there, as after shards."""
-    with _errors():
+    with errors():
         before = _finished(folder)
         done = merge_run(folder, incomplete=incomplete)
         if before is not None:
@@ -266,7 +216,7 @@ def _differences(ready: spec.Spec, folder: Path) -> str:
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """How far a run has come."""
-    with _errors():
+    with errors():
         found = store.status(folder)
     total, made_by = _total(found), kernels(found.sessions)
     facts: dict[str, Any] = {
@@ -309,7 +259,7 @@ def regimes(
     as_json: AsJson = False,
 ) -> None:
     """The regime table of a run."""
-    with _errors():
+    with errors():
         run = read(folder)
         table = run.regimes() if by_point else run.overall()
         counted = table.attrs.get("incomplete")
@@ -325,7 +275,7 @@ def claims(
     as_json: AsJson = False,
 ) -> None:
     """What the draws of runs say about the claims of their specs."""
-    with _errors():
+    with errors():
         runs = {str(folder): read(folder) for folder in folders}
         found = {path: (run.claims(), run.points()) for path, run in runs.items()}
     if as_json:
@@ -343,7 +293,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every file of a run again; compare it with what was written, tables with counts, counts with rows."""
-    with _errors():
+    with errors():
         problems = recount.verify(folder, repair=repair)
         if mixture := "" if problems else _mixture(store.status(folder)):
             print(mixture, file=sys.stderr)
@@ -368,7 +318,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Make one draw again: its parameters, its trace step by step, its gradients."""
-    with _errors():
+    with errors():
         again = make_again(folder, point=point, draw=draw)
     print(json.dumps(tables.replay_record(again)) if as_json else tables.replay_text(again))
 
@@ -387,8 +337,8 @@ def report_command(
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "matplotlib":
             raise
-        _fail(FAILED, "The report is drawn with matplotlib, which is missing. Install it: pip install 'fastlstm[plot]'")
-    with _errors():
+        fail(FAILED, "The report is drawn with matplotlib, which is missing. Install it: pip install 'fastlstm[plot]'")
+    with errors():
         print(report(folders, out=out))
 
 
@@ -401,7 +351,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Audit gradients on this machine against 50-digit arithmetic, or the rows of a run against their replay."""
-    with _errors():
+    with errors():
         if source is not None and source.is_dir():
             found = audit.check_rows(source, draws=draws)
         else:

@@ -47,7 +47,8 @@ ROOMS = {
     "progress": set(),
     "tables": {"names", "measures", "replays"},
     "report": {"names", "measures", "intervals", "oracles", "regimes", "frames", "store", "runs", "replays"},
-    "cli": {"__init__", "threads", "spec", "store", "sweep", "runs", "replays"}
+    "exits": {"spec", "store", "sweep", "runs", "replays", "merging"},
+    "cli": {"__init__", "threads", "spec", "store", "sweep", "runs", "replays", "exits"}
     | {"audit", "estimate", "progress", "tables", "parts", "provenance", "merging", "recount", "report"},
     "__init__": {"names", "spec", "runs", "replays", "unit", "merging", "recount"},
 }
