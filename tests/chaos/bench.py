@@ -16,7 +16,7 @@ import pandas as pd
 from small_run import DRAWS, POINTS, TABLES, begin, stored_ids, write_spec
 
 import fastlstm
-from fastlstm import store
+from fastlstm import recount, store
 
 FASTLSTM = Path(sys.executable).with_name("fastlstm")
 REFUSALS = (store.StoreError, fastlstm.SpecError)
@@ -139,7 +139,7 @@ class Bench:
     def is_whole(self, run: Path) -> bool:
         """Whether a run has just the content of the undisturbed one."""
         try:
-            return store.verify(run) == [] and store.content_hash(run) == self.content
+            return recount.verify(run) == [] and store.content_hash(run) == self.content
         except store.StoreError:
             return False
 

@@ -86,13 +86,17 @@ def turn_clocks_back() -> None:
     time.time = lambda: start - (time.monotonic_ns() % 10**9)
 
 
-def pretend_to_be_version(number: str) -> None:
-    """What another fastlstm would have written into the record."""
+def pretend_to_be(*, version: str | None = None, kernel: str | None = None) -> None:
+    """Write into the record what another fastlstm would, or one with another kernel."""
     plain = runs.provenance
 
     def provenance(dtype: str) -> dict[str, Any]:
         found = plain(dtype)
-        return found | {"versions": found["versions"] | {"fastlstm": number}}
+        if version is not None:
+            found["versions"] |= {"fastlstm": version}
+        if kernel is not None:
+            found["kernel"] = kernel
+        return found
 
     runs.provenance = provenance
 
@@ -116,8 +120,8 @@ def obey(order: dict[str, Any], report: int) -> None:
     faulty.install()
     if order.get("clocks_go_back"):
         turn_clocks_back()
-    if "version" in order:
-        pretend_to_be_version(order["version"])
+    if "version" in order or "kernel" in order:
+        pretend_to_be(version=order.get("version"), kernel=order.get("kernel"))
     if "stream_version" in order:
         runs.STREAM_VERSION = order["stream_version"]
     if "file_size" in order:

@@ -122,6 +122,15 @@ def test_other_version_of_fastlstm_goes_on_and_both_are_on_record(bench, ledger)
     assert versions[0] == "0.0.9"
 
 
+def test_draws_of_another_kernel_are_refused_and_not_mixed(bench, ledger):
+    run = bench.run_with_parts_of(120, name="run")
+    assert bench.go_on(run, operation=100, kind="die").code == 137
+    refused = bench.go_on(run, kernel="0" * 64)
+    assert refused.code == REFUSED, refused
+    assert "--mix-kernels" in refused.stderr
+    ledger.enter(Fault.OTHER_VERSION, bench.judge_after_going_on(run))
+
+
 def test_other_version_of_the_random_streams_is_refused(bench, ledger):
     run = bench.run_with_parts_of(120, name="run")
     assert bench.go_on(run, operation=100, kind="die").code == 137
