@@ -229,7 +229,7 @@ def everything() -> Iterator[tuple[str, str]]:
     for name in SIMULATIONS:
         run = fastlstm.read(RESULTS / name)
         verdicts += list(run.claims().groupby("claim").claim_verdict.first().astype(str))
-        draws += run.total_draws()
+        draws += run.status().draws
     for verdict in ("holds", "fails", "undecided"):
         yield f"claims_{verdict}", str(verdicts.count(verdict))
     yield "claims", str(len(verdicts))

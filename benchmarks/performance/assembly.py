@@ -1,7 +1,6 @@
 """Loops in compiled code, and the vector operations in them. For the assembly of x86-64 as LLVM prints it."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -26,10 +25,10 @@ class Loop(NamedTuple):
 
 
 class Operations(NamedTuple):
-    """Vector arithmetic: instructions on whole registers, and how many of them divide."""
+    """Vector arithmetic: instructions on whole registers, and how many of them shift bits to the left."""
 
-    others: int
-    divisions: int
+    arithmetic: int
+    shifts: int
 
 
 def blocks_of(assembly: str) -> list[Block]:
@@ -104,9 +103,10 @@ def _dominators(blocks: list[Block], before: list[set[int]]) -> list[set[int]]:
 
 def operations(blocks: list[Block], which: Iterable[int], register: str) -> Operations:
     """Vector arithmetic on registers of a kind (zmm, ymm or xmm) in some blocks."""
-    count: Counter[bool] = Counter()
-    for number in which:
-        for name, operands in blocks[number].instructions:
-            if name.startswith("v") and not name.startswith(_MOVES) and f"%{register}" in operands:
-                count[name.startswith("vdiv")] += 1
-    return Operations(count[False], count[True])
+    names = [
+        name
+        for number in which
+        for name, operands in blocks[number].instructions
+        if name.startswith("v") and not name.startswith(_MOVES) and f"%{register}" in operands
+    ]
+    return Operations(len(names), sum(name.startswith("vpsll") for name in names))

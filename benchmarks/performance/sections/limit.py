@@ -12,8 +12,11 @@ from benchmarks.performance.results import Findings, Table
 from benchmarks.performance.sections import Effort
 from benchmarks.performance.timing import Contestant, interleave
 from fastlstm.kernel.arrays import build_gradients
-from fastlstm.kernel.draws import CHUNK
-from fastlstm.kernel.memory import load, store
+from fastlstm.kernel.backward_pass import NO_INPUTS
+from fastlstm.kernel.columns import store_gradients
+from fastlstm.kernel.draws import CHUNK, allocate_scratch, run_draws
+from fastlstm.kernel.forward_pass import GIVEN
+from fastlstm.kernel.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.simd import LANES, fma
 
 TITLE = "The limit: vector operations"
@@ -21,9 +24,10 @@ TEXT = """\
 The kernel of gradients is compiled once more, and the vector instructions in its two loops over time are counted:
 arithmetic, comparisons, shifts and selections, but no loads, stores and copies. What stands between the chunks of the
 backward pass is shared among the steps of a chunk. Next to it, on the same processor and in turns, runs a loop of
-independent fused multiply-adds on registers of the same width, and one of divisions. The bound is the time that the
-counted instructions would take at those rates. The share is the bound over the time that `fastlstm.gradients` takes
-with one thread, T = 100, all it does besides included."""
+independent fused multiply-adds on registers of the same width. The bound is the time that the counted instructions
+would take at that rate. The share is the bound over the time that `fastlstm.gradients` takes with one thread, T = 100,
+all it does besides included: arrays transposed in and out, dL/dx written, memory. "The two passes alone" have their
+parameters and inputs in the kernel's layout and in cache, and write no dL/dx, like the program in C."""
 
 INDEPENDENT = 8  # registers of lanes in the loops that measure rates: enough to hide an operation's latency
 REGISTERS = {"zmm": 64, "ymm": 32, "xmm": 16}  # bytes
@@ -48,18 +52,17 @@ def assembly_of(function: Any) -> str:
 def count(dtype: str) -> Count:
     """Find the loops over time in the kernel of gradients. Raises ValueError where there are none to be found.
 
-    Among the loops with no loop inside, the forward pass has the most divisions, and the backward pass the most
-    operations without one.
+    Among the loops with no loop inside, the forward pass has the most operations of those that shift, as only an
+    exponential does, and the backward pass the most of those that do not.
     """
     text = assembly_of(build_gradients(dtype, "full", "given"))
     blocks = blocks_of(text)
     register = max(REGISTERS, key=lambda name: text.count(f"%{name}"))
     loops = loops_of(blocks)
     innermost = [(operations(blocks, loop.blocks, register), loop) for loop in loops if not loop.inside]
-    forward = max((found for found, _ in innermost if found.divisions), default=None, key=lambda found: found[::-1])
-    backward = max(
-        ((found, loop) for found, loop in innermost if not found.divisions), default=None, key=lambda pair: pair[0]
-    )
+    forward = max((found for found, _ in innermost if found.shifts), default=None)
+    without = ((found, loop) for found, loop in innermost if not found.shifts)
+    backward = max(without, default=None, key=lambda pair: pair[0])
     if forward is None or backward is None:
         raise ValueError("no loops over time were found in the compiled code; they are looked for on x86-64 only")
     return Count(register, forward, backward[0], _around(blocks, loops, backward[1], register))
@@ -82,15 +85,31 @@ def _multiply_adds(rows: Any, times: int) -> None:
     store(rows, (0,), a + b + c + d + e + f + g + h)
 
 
-@numba.njit(error_model="numpy", nogil=True)
-def _divisions(rows: Any, times: int) -> None:
-    a, b, c, d = load(rows, (0,)), load(rows, (1,)), load(rows, (2,)), load(rows, (3,))
-    e, f, g, h = load(rows, (4,)), load(rows, (5,)), load(rows, (6,)), load(rows, (7,))
-    m = load(rows, (8,))
-    for _ in range(times):
-        a, b, c, d = m / a, m / b, m / c, m / d
-        e, f, g, h = m / e, m / f, m / g, m / h
-    store(rows, (0,), a + b + c + d + e + f + g + h)
+def passes_alone(dtype: str, steps: int, registers: int) -> Contestant:
+    """The forward and the backward pass over the same register of draws, again and again."""
+    CHUNK_STEPS = CHUNK[dtype]
+
+    @numba.njit(error_model="numpy", nogil=True)
+    def passes(scratch: Any, times: int) -> None:
+        align_stack()
+        scratch = uncounted(scratch)
+        for _ in range(times):
+            _, ahead, back = run_draws(
+                scratch, len(scratch.x), GIVEN, 0, 0.5, CHUNK_STEPS, NO_INPUTS, False, scratch.x, 0
+            )
+            store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
+
+    scratch = allocate_scratch(dtype, steps)
+    random = np.random.default_rng(1)
+    for rows in (scratch.values, scratch.x):
+        rows[:] = random.normal(size=rows.shape)
+    scratch.target[:] = 1.0
+
+    def run() -> None:
+        passes(scratch, registers)
+
+    run()
+    return Contestant("passes", run, registers * LANES * steps, one_processor=True)
 
 
 def rate(name: str, loop: Any, dtype: str, register: str, times: int) -> Contestant:
@@ -122,28 +141,26 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         times = interleave(
             [
                 rate("fma", _multiply_adds, dtype, counted.register, 2_000_000),
-                rate("division", _divisions, dtype, counted.register, 200_000),
+                passes_alone(dtype, 100, 2**20 // 100 // LANES),
                 Contestant("gradients", given.solve, given.draws * given.steps, one_processor=True),
             ],
             seconds=effort.seconds,
         )
-        fma_ns, division_ns, spent = (min(times[name].processor) * 1e9 for name in ("fma", "division", "gradients"))
+        fma_ns, passes, spent = (min(times[name].processor) * 1e9 for name in ("fma", "passes", "gradients"))
         parts = (counted.forward, 1), (counted.backward, 1), (counted.chunk, CHUNK[dtype])
-        others = sum(part.others / steps for part, steps in parts)
-        divisions = sum(part.divisions / steps for part, steps in parts)
-        bound = (others * fma_ns + divisions * division_ns) / LANES
+        bound = sum(part.arithmetic / steps for part, steps in parts) * fma_ns / LANES
         found.figures[f"bound_{dtype}"] = 100 * bound / spent
         columns.append(
             [
-                f"{LANES} in {counted.register}", counted.forward.others, counted.forward.divisions,
-                counted.backward.others, counted.chunk.others, CHUNK[dtype], 1 / fma_ns, 1 / division_ns,
-                bound, spent, 100 * bound / spent,
+                f"{LANES} in {counted.register}", counted.forward.arithmetic, counted.backward.arithmetic,
+                counted.chunk.arithmetic, CHUNK[dtype], 1 / fma_ns, bound, spent, 100 * bound / spent,
+                passes, 100 * bound / passes,
             ]
         )  # fmt: skip
     names = (
-        "lanes", "forward: arithmetic", "forward: divisions", "backward: arithmetic", "between chunks: arithmetic",
-        "steps of a chunk", "fma instructions, 10^9 a second", "divisions, 10^9 a second", "bound, ns a step and draw",
-        "gradients, ns a step and draw", "share of the bound, %",
+        "lanes", "forward: arithmetic", "backward: arithmetic", "between chunks: arithmetic", "steps of a chunk",
+        "fma instructions, 10^9 a second", "bound, ns a step and draw", "gradients, ns a step and draw",
+        "share of the bound, %", "the two passes alone, ns a step and draw", "their share of the bound, %",
     )  # fmt: skip
     table.rows = [list(row) for row in zip(names, *columns, strict=True)]
     found.tables.append(table)
