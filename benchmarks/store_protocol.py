@@ -88,6 +88,7 @@ def without_protocol(spec: fastlstm.spec.Spec, path: Path) -> None:
     path.mkdir()
     directory: Any = Bare(path, {"part_draws": part_size(spec)})
     sweep(spec, directory, threads=available_threads(), stopper=Stopper())
+    directory.finish()
 
 
 def cost(spec: fastlstm.spec.Spec, folder: Path, rounds: int) -> float:

@@ -137,10 +137,10 @@ def run_command(
         if share is not None:
             _show_shard(done, share, progress, as_json=as_json)
             return
-        if before is not None:
+        if before is not None and before == _finished(out):
             print(f"Nothing to do: all draws were there, the run was finished {before}.", file=sys.stderr)
         elif not progress.worked:
-            print("All draws were there; the tables were made.", file=sys.stderr)
+            print("All draws were there; no more than tables or verdicts were made.", file=sys.stderr)
         _show_tables(done, as_json=as_json)
 
 
@@ -278,6 +278,10 @@ def claims(
     with errors():
         runs = {str(folder): read(folder) for folder in folders}
         found = {path: (run.claims(), run.points()) for path, run in runs.items()}
+        for path, run in runs.items():
+            judged_by, total = found[path][0].attrs.get("draws"), _total(run.status())
+            if judged_by not in (None, total):
+                print(f"{path}: judged by {judged_by:,} of {total:,} draws", file=sys.stderr)
     if as_json:
         print(json.dumps({path: tables.as_records(verdicts) for path, (verdicts, _) in found.items()}))
     else:

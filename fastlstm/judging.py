@@ -63,13 +63,13 @@ class _Judge:
                 return list(self._ordered(ordering))
 
     def _compared(self, comparison: Comparison) -> Iterator[dict[str, Any]]:
-        errors = (ERROR, ERROR / len(self.points))
+        errors = (ERROR, ERROR, ERROR / len(self.points))  # to be shown, and to hold and to fail by
         numbers = predicted(comparison, self.evidence.of_points, self.evidence.total)
         for point in self.points:
             found = self._estimate(int(point), errors)
-            verdict = comparison.verdict(float(numbers[point]), self.claim.tolerance, *found.intervals)
-            room = comparison.room(float(numbers[point]), self.claim.tolerance, found.intervals[0])
-            yield _row(point, found, found.intervals[1], verdict, room) | {"predicted": float(numbers[point])}
+            verdict = comparison.verdict(float(numbers[point]), self.claim.tolerance, *found.intervals[1:])
+            room = comparison.room(float(numbers[point]), self.claim.tolerance, found.intervals[1])
+            yield _row(point, found, found.intervals[2], verdict, room) | {"predicted": float(numbers[point])}
 
     def _ordered(self, ordering: Ordering) -> Iterator[dict[str, Any]]:
         chains = points.chains(self.evidence.axes, ordering.axis, self.points)
@@ -141,7 +141,7 @@ def _row(point: Any, found: Estimate, corrected: Bounds, verdict: Verdict, room:
 
 
 def judge(spec: Spec, path: str | os.PathLike[str]) -> pa.Table:
-    """The verdicts on all claims of a spec, from a run that has all its draws. Raises Damaged, DiskError."""
+    """The verdicts on all claims of a spec, by the draws that a run has. Raises Damaged, DiskError."""
     evidence = Evidence(spec, path)
     rows = []
     for number, claim in enumerate(spec.claim):
@@ -171,15 +171,11 @@ def no_claims() -> pd.DataFrame:
 def judge_claims(spec: Spec, directory: RunDirectory) -> None:
     """Judge the claims of a spec by the draws that a run has, unless that is done, and write down which these were.
 
-    A run that was finished still is. Raises Damaged, DiskError.
+    Whatever is written leaves the run unfinished. Raises Damaged, DiskError.
     """
-    if _are_judged(spec, directory.path):
-        return
-    finished = directory.finished
     directory.write_spec(spec.normalised(folder=directory.path))
-    directory.write_table(VERDICTS_TABLE, judge(spec, directory.path))
-    if finished:
-        directory.finish()
+    if not _are_judged(spec, directory.path):
+        directory.write_table(VERDICTS_TABLE, judge(spec, directory.path))
 
 
 def _are_judged(spec: Spec, path: Path) -> bool:
@@ -193,4 +189,6 @@ def _are_judged(spec: Spec, path: Path) -> bool:
 
 def _said(spec: Spec, draws: int) -> dict[str, Any]:
     """What the table says of itself: which claims were judged, and by how many draws of all points together."""
-    return {"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim], "draws": draws}
+    said = {"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim], "draws": draws}
+    total = spec.draws * len(spec.points())
+    return said if draws == total else said | {"incomplete": {"draws": draws, "of": total}}

@@ -40,6 +40,7 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
     ) as directory:
         if directory.finished:
             judge_claims(spec, directory)
+            directory.finish()
             return Run(path)
         if not directory.committed:
             raise NotThere(f"{path} has no draws yet, so there is nothing to merge")
@@ -47,9 +48,9 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
         if missing and not incomplete:
             raise Incomplete(f"{path}: {missing}")
         write_tables(directory, Totals(spec))
+        judge_claims(spec, directory)
         if not missing:
             directory.finish()
-        judge_claims(spec, directory)
     return Run(path)
 
 

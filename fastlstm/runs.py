@@ -35,7 +35,8 @@ class Run:
         return f"Run({str(self.path)!r})"
 
     def spec(self) -> Spec:
-        """The spec as run."""
+        """The spec as run. Raises NotARun; Damaged if it is not what was written."""
+        store.read_spec(self.path)
         return load(self.path / "_spec.toml")
 
     def draws(self, columns: list[str] | None = None, filters: list[Any] | None = None) -> pd.DataFrame:
@@ -129,6 +130,7 @@ def run(
         )
         if share is None:
             judge_claims(ready, directory)
+            directory.finish()
     return Run(out)
 
 

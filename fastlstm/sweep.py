@@ -6,7 +6,7 @@ nor the number of threads has any influence on the results.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -43,8 +43,9 @@ class Stopper:
 class Stopped(Exception):
     """The run was asked to stop; everything computed is committed."""
 
-    def __init__(self, signal: int, done: int, total: int) -> None:
-        super().__init__(f"Stopped after {done:,} of {total:,} draws, all of them committed")
+    def __init__(self, signal: int, done: int, total: int, errors: Mapping[int, Exception]) -> None:
+        stopped = f"Stopped after {done:,} of {total:,} draws, all of them committed"
+        super().__init__("\n".join([*_told(errors), stopped]))
         self.signal = signal
 
 
@@ -52,10 +53,13 @@ class PointsFailed(Exception):
     """Some points could not be computed; what else was asked for is committed. `errors` has each point's error."""
 
     def __init__(self, errors: dict[int, Exception], done: int, total: int) -> None:
-        lines = [f"point {point}: {type(error).__name__}: {error}" for point, error in sorted(errors.items())]
         failed = "1 point" if len(errors) == 1 else f"{len(errors)} points"
-        super().__init__("\n".join([*lines, f"{failed} failed; {done:,} of {total:,} draws are committed"]))
+        super().__init__("\n".join([*_told(errors), f"{failed} failed; {done:,} of {total:,} draws are committed"]))
         self.errors = errors
+
+
+def _told(errors: Mapping[int, Exception]) -> list[str]:
+    return [f"point {point}: {type(error).__name__}: {error}" for point, error in sorted(errors.items())]
 
 
 class Failures:
@@ -282,10 +286,9 @@ def sweep(
     if failures.errors and not stopper.signal:
         raise PointsFailed(failures.errors, done, total)
     if done < total:
-        raise Stopped(stopper.signal, done, total)
+        raise Stopped(stopper.signal, done, total, failures.errors)
     if shard is None and not directory.finished:
         write_tables(directory, committer.totals)
-        directory.finish()
 
 
 def in_memory(spec: Spec, *, threads: int) -> pd.DataFrame:

@@ -431,7 +431,9 @@ def test_an_edited_claim_is_judged_by_run_and_no_draw_is_computed(folder, first)
     (folder / "edited.toml").write_text(edited)
     done = call("run", "edited.toml", "--out", "a", folder=folder)
     assert done.exit_code == 0
-    assert "Nothing to do" in done.stderr
+    assert "Nothing to do" not in done.stderr
+    assert "verdicts were made" in done.stderr
     assert "<= 1e-09" in done.stdout
+    assert "Nothing to do" in call("run", "edited.toml", "--out", "a", folder=folder).stderr
     call("run", "spec.toml", "--out", "a", folder=folder)
     assert call("claims", "a", folder=folder).stdout.strip() in first.stdout

@@ -145,6 +145,15 @@ def test_slopes_are_positive_until_they_underflow(dtype, last):
     assert apply(elementary.tanh, z / 2)[1].min() > 0
 
 
+@dtypes
+def test_middle_of_sigmoid_and_tanh_is_exact(dtype):
+    z = np.array([0.0, 1e-30, -1e-30], dtype)
+    for result, true in zip(apply(elementary.sigmoid, z), (0.5, 0.25, 0.5), strict=True):
+        np.testing.assert_array_equal(result, true)
+    for result, true in zip(apply(elementary.tanh, z), (z, 1.0, 0.5), strict=True):
+        np.testing.assert_array_equal(result, true)
+
+
 @compiled
 def gates_beside_ones(z):
     f, i, o, g = elementary.gates(z, fill(z, 1.0), z, fill(z, 1.0))

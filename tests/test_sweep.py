@@ -46,6 +46,7 @@ def run_in_parts(spec, path, *, part_draws, threads=2, progress=quiet, stopper=N
         layout={"part_draws": part_draws},
     ) as directory:
         sweep(ready, directory, threads=threads, progress=progress, stopper=stopper or Stopper())
+        directory.finish()
     return fastlstm.read(path)
 
 

@@ -23,8 +23,8 @@ def report(folders: Sequence[str | os.PathLike[str]], *, out: str | os.PathLike[
     """Write the report of one run, or of several side by side, and return the path of its page.
 
     out: the page; by default report.html in the run's directory, or in the folder that holds all the runs. Beside the
-    page of one run its figures are written as PNG files into figures/. The same run gives the same bytes with the same
-    matplotlib. A page is written whole or not at all.
+    page in a run's directory its figures are written as PNG files into figures/. The same run gives the same bytes with
+    the same matplotlib. A page is written whole or not at all.
 
     Raises NotARun; NotThere if a run has not ended; Damaged; DiskError.
     """
@@ -43,7 +43,7 @@ def report(folders: Sequence[str | os.PathLike[str]], *, out: str | os.PathLike[
     target = Path(out) if out is not None else _place(paths) / PAGE
     files = {target: page(runs, figures).encode()}
     obsolete: list[Path] = []
-    if len(runs) == 1:
+    if len(runs) == 1 and out is None:
         folder = target.parent / FIGURES
         pictures = {folder / f"{picture.name}.png": picture.png for of in drawn[0].values() for picture in of}
         files = pictures | files  # the page last
