@@ -233,7 +233,7 @@ def test_shards_say_what_is_next_and_merge_ends_the_run(folder, run, shards, fir
     again = call_here(*other[:-1], folder=folder)
     assert "Nothing to do: all draws of this shard were there." in again.stderr
     merged = call_here("run", "short spec.toml", "--out", "in shards", folder=folder)  # as merge does
-    assert merged.stderr == "All draws were there; the tables were made.\n"
+    assert merged.stderr == "All draws were there; no more than tables or verdicts were made.\n"
     assert merged.stdout == first.stdout.replace("a run", "in shards")
     assert content_hash(folder / "in shards") == content_hash(run.path)
     again = call_here("merge", "in shards", "--json", folder=folder)

@@ -23,8 +23,8 @@ def report(folders: Sequence[str | os.PathLike[str]], *, out: str | os.PathLike[
     """Write the report of one run, or of several side by side, and return the path of its page.
 
     out: the page; by default report.html in the run's directory, or in the folder that holds all the runs. Beside the
-    page in a run's directory its figures are written as PNG files into figures/. The same run gives the same bytes with
-    the same matplotlib. A page is written whole or not at all.
+    page of one run its figures are written as PNG files into figures/, or NAME-figures/ beside NAME.html. The same run
+    gives the same bytes with the same matplotlib. A page is written whole or not at all.
 
     Raises NotARun; NotThere if a run has not ended; Damaged; DiskError.
     """
@@ -43,8 +43,8 @@ def report(folders: Sequence[str | os.PathLike[str]], *, out: str | os.PathLike[
     target = Path(out) if out is not None else _place(paths) / PAGE
     files = {target: page(runs, figures).encode()}
     obsolete: list[Path] = []
-    if len(runs) == 1 and out is None:
-        folder = target.parent / FIGURES
+    if len(runs) == 1:
+        folder = target.parent / (FIGURES if target.name == PAGE else f"{target.stem}-{FIGURES}")
         pictures = {folder / f"{picture.name}.png": picture.png for of in drawn[0].values() for picture in of}
         files = pictures | files  # the page last
         obsolete = [path for path in _drawn_before(folder) if path not in pictures]
