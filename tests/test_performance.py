@@ -1,5 +1,6 @@
 """The benchmark's own instruments: counts in compiled code, marks, the check of peers. Nothing here is timed."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.performance.assembly import Operations, blocks_of, loops_of, operations
+from benchmarks.performance.page import page
 from benchmarks.performance.peers.numpy_peer import NumPy
 from benchmarks.performance.problem import Problem, WrongGradients
 from benchmarks.performance.targets import TARGETS, judged
 from benchmarks.performance.timing import Contestant, interleave, ratio
+
+ROOT = Path(__file__).parents[1]
 
 # for a: for b: {multiply, shift}; add -- with a way round the shift, and something after the function
 NESTED = """\
@@ -90,3 +94,8 @@ def test_contestants_take_turns_and_begin_in_turn():
     assert "".join(order) == "ab" + "ab" + "ba" + "ab"  # the first round is not counted
     assert len(times["a"].wall) == len(times["b"].wall) == 3
     assert ratio(times["a"], times["a"])["min"] == 1.0
+
+
+def test_the_page_is_made_from_the_stored_measurements():
+    stored = json.loads((ROOT / "benchmarks" / "performance.json").read_text(encoding="utf-8"))
+    assert (ROOT / "docs" / "performance.md").read_text(encoding="utf-8") == page(stored)

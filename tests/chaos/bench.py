@@ -21,6 +21,7 @@ from fastlstm import recount, store
 FASTLSTM = Path(sys.executable).with_name("fastlstm")
 REFUSALS = (store.StoreError, fastlstm.SpecError)
 EVERY_DRAW = [(point, draw) for point in range(POINTS) for draw in range(DRAWS)]
+PATIENCE = 600  # seconds in which every command ends that does not hang
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,11 @@ class Bench:
 
     # ------------------------------------------------------------------ command lines
 
-    def fork(self, *arguments: str | Path, timeout: int = 600, **faults: Any) -> Ended:
-        """A command line in a fork of a process that has done the imports; `faults` as in forking.py."""
+    def fork(self, *arguments: str | Path, timeout: int = PATIENCE, **faults: Any) -> Ended:
+        """A command line in a fork of a process that has done the imports; `faults` as in forking.py.
+
+        Who sets a timeout of his own, in seconds, says what it means when the command does not end before.
+        """
         stdout, stderr = self.folder / "stdout", self.folder / "stderr"
         order = {"arguments": list(map(str, arguments)), "folder": str(self.folder), "timeout": timeout}
         order |= {"stdout": str(stdout), "stderr": str(stderr)} | faults
@@ -100,7 +104,7 @@ class Bench:
         answer = json.loads(self._forking.stdout.readline())
         texts = (path.read_text(encoding="utf-8", errors="replace") for path in (stdout, stderr))
         ended = Ended(answer["code"], *texts, answer["operations"])
-        assert ended.code != -signal.SIGALRM, f"{arguments} hung:\n{ended.stderr}"
+        assert timeout != PATIENCE or ended.code != -signal.SIGALRM, f"{arguments} hung:\n{ended.stderr}"
         return ended
 
     def go_on(self, run: Path, **faults: Any) -> Ended:
@@ -116,7 +120,7 @@ class Bench:
     def call(self, *arguments: str | Path, **options: Any) -> Ended:
         """The real command, to its end."""
         process = self.start(*arguments, **options)
-        stdout, stderr = process.communicate(timeout=600)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
         return Ended(process.returncode, stdout or "", stderr or "")
 
     # ------------------------------------------------------------------ verdicts

@@ -104,7 +104,7 @@ def change_modes(folder: Path, *, writable: bool) -> None:
 
 def test_directory_that_may_not_be_written(bench, ledger, some):
     """It can be read and verified; going on is refused until it may be written again."""
-    for died_at in some([0, 40, 180], 1):
+    for died_at in some([0, 40, 120], 1):
         run = bench.run_with_parts_of(120, name="run")
         if died_at:
             assert bench.go_on(run, operation=died_at, kind="die").code == 137
