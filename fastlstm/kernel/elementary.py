@@ -176,8 +176,7 @@ def _reciprocal(e):
     """1 / (1 + e) for 0 <= e <= 1 to more than half of the digits; who uses it takes a step of Newton's method.
 
     The divider is the narrowest place of the machine: a register of float64 takes it as long as 29 multiply-adds take,
-    one of float32 18. The two passes took 4.8 and 9.7 ns a step with a division for every two gates (float32, float64),
-    and 4.4 and 9.0 without any.
+    one of float32 18. A division for every two gates cost 9% (float32) and 5% (float64) of the two passes.
     """
     r = polynomial(e, RECIPROCAL(e))
     if of_dtype(e, False, True):
