@@ -63,11 +63,34 @@ def _lines(sections: Mapping[str, Any]) -> Iterator[str]:
         for target, value, verdict in judged(figures)
     ]
     yield from _markdown(["", "figure", "at least", "aim", "reached"], rows)
+    yield from _bounds(figures)
     for name in SECTIONS:
         if name in sections:
             yield from _section(name, sections[name])
     yield MANUAL
     yield from _machines(sections)
+
+
+def _bounds(figures: Mapping[str, float]) -> Iterator[str]:
+    """How far the ratios to peers could go at most."""
+    peers = {"JAX at its best": "jax", "C": "c"}
+    needed = [f"{name}_{dtype}" for name in ("bound", *peers.values()) for dtype in ("float32", "float64")]
+    if not set(needed) <= figures.keys():
+        return
+    yield from (
+        "",
+        "What bounds the ratios to peers: if `fastlstm.gradients` ran at the rate of the vector units (see The limit),",
+    )
+    for peer, key in peers.items():
+        single, double = (
+            shown(100 * figures[f"{key}_{dtype}"] / figures[f"bound_{dtype}"]) for dtype in ("float32", "float64")
+        )
+        yield f"{peer} would be slower by {single}x (float32) and {double}x (float64);"
+    yield from (
+        "beyond that a step would have to compute less: slopes that are exact in saturation, functions right to a few",
+        "ulp, scales against overflow and underflow, dL/dx. The program in C has none of these. A command of a second",
+        "or two is mostly start-up, which bounds the ratio to the script.",
+    )
 
 
 def _with(value: float, unit: str) -> str:
