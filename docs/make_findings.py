@@ -11,10 +11,10 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 import fastlstm
+from fastlstm.tables import predicted_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -206,9 +206,7 @@ def claims_table(name: str) -> str:
     for _, points in judged.groupby("claim"):
         row = points[points.decides].iloc[0]
         alike = (points.verdict == row.verdict).sum()
-        predicts = row.predicts
-        if np.isfinite(row.predicted):
-            predicts = f"{predicts[: 2 if predicts[1] == '=' else 1]} {row.predicted:.4g}"
+        predicts = predicted_text(row.predicts, row.predicted)
         if row.tolerance:
             predicts += f" ± {row.tolerance:.3g}"
         cells = [

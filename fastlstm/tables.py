@@ -75,11 +75,16 @@ def _names_of_points(points: pd.DataFrame) -> dict[int, str]:
     }
 
 
+def predicted_text(predicts: str, predicted: float) -> str:
+    """A prediction in which the number at a point stands for its formula; an ordering has none."""
+    if not math.isfinite(predicted):
+        return predicts
+    return f"{predicts[: 2 if predicts[1] == '=' else 1]} {predicted:.4g}"
+
+
 def _claim_line(row: Mapping[Any, Any], called: Mapping[int, str], alike: str) -> dict[str, str]:
-    """One line; a predicted number stands for its formula."""
-    predicts = row["predicts"]
-    if math.isfinite(row["predicted"]):
-        predicts = f"{predicts[: 2 if predicts[1] == '=' else 1]} {row['predicted']:.4g}"
+    """One line."""
+    predicts = predicted_text(row["predicts"], row["predicted"])
     if row["tolerance"]:
         predicts += f" +- {row['tolerance']:.4g}"
     return {

@@ -17,6 +17,11 @@ def job(dtype: str, *, draws: int, steps: int = STEPS, rows: str = "all") -> dic
     return {"draws": draws, "steps": steps, "dtype": dtype, "params": params, "store": {"rows": rows}}
 
 
+def spec_text(dtype: str, *, draws: int, steps: int = STEPS, rows: str = "all") -> str:
+    """The same as the text of a TOML file."""
+    return as_spec(job(dtype, draws=draws, steps=steps, rows=rows)).normalised()
+
+
 def simulation(
     dtype: str, *, draws: int, threads: int | None = None, groups: tuple[str, ...] | None = None
 ) -> Callable[[], None]:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.kind import Kind
-from fastlstm.report.style import BLUE, Picture, count, finish, number, part, percent, sheet
+from fastlstm.report.style import BLUE, Picture, count, finish, label, number, part, percent, sheet
 
 _MEASURE = "lyapunov_1"
 _MOST_LABELS = 9  # values printed into cells only where the grid is coarse enough to read them
@@ -41,8 +41,8 @@ def _map(evidence: Evidence, down: str, along: str) -> Picture:
         for (row, column), value in np.ndenumerate(median):
             ink = "white" if abs(value) > 0.7 * most else "black"
             axes.text(column, row, number(value), ha="center", va="center", fontsize=9, color=ink)
-    axes.set_xticks(range(len(columns)), [_label(value) for value in columns], rotation=90 if len(columns) > 12 else 0)
-    axes.set_yticks(range(len(rows)), [_label(value) for value in rows])
+    axes.set_xticks(range(len(columns)), [label(value) for value in columns], rotation=90 if len(columns) > 12 else 0)
+    axes.set_yticks(range(len(rows)), [label(value) for value in rows])
     axes.set_xlabel(along)
     axes.set_ylabel(down)
     bar = figure.colorbar(shown, ax=axes)
@@ -65,7 +65,7 @@ def _bands(evidence: Evidence, along: str) -> Picture:
     axes.fill_between(place, low_25, high_75, color=BLUE, alpha=0.38, linewidth=0, label="25% to 75%")
     axes.plot(place, middle, color=BLUE, marker="o", label="median")
     axes.axhline(0, color="black", linewidth=1.5)
-    axes.set_xticks(place, [_label(value) for value in levels])
+    axes.set_xticks(place, [label(value) for value in levels])
     axes.set_xlabel(along)
     axes.set_ylabel(r"$\lambda_1$ / (1/step)")
     axes.legend()
@@ -76,10 +76,6 @@ def _bands(evidence: Evidence, along: str) -> Picture:
 
 def _share(evidence: Evidence) -> str:
     return f"{percent(evidence.tally(_MEASURE).share_above(0.0))} of all draws are above 0"
-
-
-def _label(value: object) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 KIND = Kind(

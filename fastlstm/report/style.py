@@ -92,6 +92,11 @@ def power(exponent: float) -> str:
     return number(10.0**exponent) if -99 < exponent < 99 else f"10^{exponent:.0f}".replace("-", "\N{MINUS SIGN}")
 
 
+def label(value: object) -> str:
+    """A value on an axis of the spec."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def percent(share: float) -> str:
     """A share as a percentage, in two digits of what is left to 0 or 100."""
     rest = 100 * min(share, 1 - share)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastlstm.report.evidence import Evidence
 from fastlstm.report.kind import Kind
-from fastlstm.report.style import Picture, count, finish, log_ticks, percent, shades, sheet
+from fastlstm.report.style import Picture, count, finish, label, log_ticks, percent, shades, sheet
 from fastlstm.report.tally import Tally
 
 _STATE = ("log10_J_hh", "|dh$_T$/dh$_0$|")
@@ -78,7 +78,7 @@ def _picture(
         values, above = tally.survival()
         values, above = np.append(low - 1, values), np.append(1.0, above)
         seen = (above > 0) & (values >= low - 1)
-        axes.step(values[seen], np.log10(above[seen]), where="post", color=colour, label=_label(value))
+        axes.step(values[seen], np.log10(above[seen]), where="post", color=colour, label=label(value))
     axes.plot([0, high], [0, -high], color="black", linewidth=1.3, linestyle="--", label="1/K")
     axes.set_xlim(low, high)
     axes.set_ylim(floor, 0.15)
@@ -99,10 +99,6 @@ def _limits(everything: Tally, fewest: int) -> tuple[int, int, int]:
     high = math.ceil(max(1.0, min(everything.high, max(_LARGEST, far))))
     low = math.floor(min(_SMALLEST, far if math.isfinite(far) else everything.high))
     return low, high, min(-1, math.floor(-math.log10(max(1, fewest))))
-
-
-def _label(value: Hashable) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 KIND = Kind(

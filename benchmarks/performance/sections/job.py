@@ -14,7 +14,7 @@ import fastlstm
 from benchmarks.performance.results import Findings, Table
 from benchmarks.performance.sections import Effort
 from benchmarks.performance.timing import Contestant, interleave, ratio
-from benchmarks.performance.work import STEPS, job, simulation
+from benchmarks.performance.work import STEPS, job, simulation, spec_text
 
 TITLE = "The whole job"
 TEXT = """\
@@ -44,7 +44,7 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             ]
             times = interleave(contest, seconds=effort.seconds, least=3)
             tell(f"job, {dtype}: commands")
-            (folder / "job.toml").write_text(TOML.format(draws=draws, steps=STEPS, dtype=dtype))
+            (folder / "job.toml").write_text(spec_text(dtype, draws=draws))
             commands = [Contestant(COMMAND, partial(fastlstm_command, folder), draws)]
             if find_spec("jax") is None:
                 found.left_out.append("JAX is not installed: pip install --group peers")
@@ -71,14 +71,6 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         found.tables += [table, Table(f"{dtype}, ratios", ["", "fastest", "median"], ratios)]
     return found
 
-
-TOML = """\
-draws = {draws}
-steps = {steps}
-dtype = "{dtype}"
-[params]
-default = {{ normal = {{ mean = 0.0, std = 1.0 }} }}
-"""
 
 
 def both(times: Any, slower: str, faster: str) -> list[float]:

@@ -13,21 +13,13 @@ from typing import NamedTuple, Self
 
 from benchmarks.performance.results import Findings, Table
 from benchmarks.performance.sections import Effort
+from benchmarks.performance.work import spec_text
 
 TITLE = "Start-up"
 TEXT = """\
 "To the first block" is from the start of a process that runs a spec of the defaults (float64, 100 steps) to the first
 65,536 draws done; with an empty cache, kernels are compiled meanwhile. All in seconds, each in a process of its own."""
 
-TOML = """\
-draws = {draws}
-steps = {steps}
-dtype = "{dtype}"
-[params]
-default = {{ normal = {{ mean = 0.0, std = 1.0 }} }}
-[store]
-rows = "{rows}"
-"""
 
 
 class Child(NamedTuple):
@@ -42,7 +34,7 @@ class Child(NamedTuple):
         """`cache`: where compiled kernels are kept; by default where they always are."""
         with tempfile.TemporaryDirectory(prefix="fastlstm-bench-") as folder:
             spec = Path(folder) / "spec.toml"
-            spec.write_text(TOML.format(draws=draws, steps=steps, dtype=dtype, rows=rows))
+            spec.write_text(spec_text(dtype, draws=draws, steps=steps, rows=rows))
             arguments = ["-m", "benchmarks.performance.child", str(spec), str(Path(folder) / "run")]
             start = time.time()
             said = _python(arguments, {} if cache is None else {"NUMBA_CACHE_DIR": str(cache)})
