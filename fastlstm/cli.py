@@ -117,7 +117,7 @@ def run_command(
             plan = estimate(ready, out, threads=threads or available_threads(), shard=share)
             print(json.dumps(plan.as_dict()) if as_json else plan)
             return
-        before = _finished(out)
+        before = _status_of(out)
         with signals() as stopper:
             try:
                 with show_progress() as progress:
@@ -137,17 +137,17 @@ def run_command(
         if share is not None:
             _show_shard(done, share, progress, as_json=as_json)
             return
-        if before is not None and before == _finished(out):
-            print(f"Nothing to do: all draws were there, the run was finished {before}.", file=sys.stderr)
+        if before is not None and before.finished and len(before.sessions) == len(done.status().sessions):
+            print(f"Nothing to do: all draws were there, the run was finished {before.finished}.", file=sys.stderr)
         elif not progress.worked:
             print("All draws were there; no more than tables or verdicts were made.", file=sys.stderr)
         _show_tables(done, as_json=as_json)
 
 
-def _finished(folder: Path) -> str | None:
-    """When the run in a folder was finished; None if it was not, or if there is none."""
+def _status_of(folder: Path) -> store.Status | None:
+    """Where the run in a folder stands; None if there is none. A session is on record if it wrote anything."""
     try:
-        return store.status(folder).finished
+        return store.status(folder)
     except store.StoreError:
         return None
 
@@ -198,10 +198,10 @@ def merge(
 ) -> None:
     """Make the tables of a run from the draws that are there, as after shards."""
     with errors():
-        before = _finished(folder)
+        before = _status_of(folder)
         done = merge_run(folder, incomplete=incomplete)
-        if before is not None:
-            print(f"Nothing to do: the run was finished {before}.", file=sys.stderr)
+        if before is not None and before.finished:
+            print(f"Nothing to do: the run was finished {before.finished}.", file=sys.stderr)
         _show_tables(done, as_json=as_json)
 
 
