@@ -51,6 +51,7 @@ identity: $(RUN_READY) ## prove that threads, parts, order, interruptions and pr
 
 lint: $(DEV_READY) ## ruff and mypy
 	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check --quiet
 	@$(BIN)/python -m mypy
 
 $(PIP_READY):

@@ -104,9 +104,7 @@ _V3 = (*_V2, "avx", "avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe")
 _V4 = (*_V3, "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl")
 
 # Without FMA, functions of glibc have other last bits, as those of another libm have.
-OTHER_LIBRARIES = Target(
-    "plain NumPy, another libm", None, (), lambda name: True, "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4"
-)
+OTHER_LIBRARIES = Target("plain NumPy, another libm", None, (), lambda name: True, "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4")
 HASWELL = Target("haswell", "haswell", _V3, lambda name: name.startswith(("AVX512", "X86_V4")))
 SKYLAKE = Target(
     "skylake-avx512", "skylake-avx512", _V4, lambda name: name.startswith("AVX512_") and name != "AVX512_SKX"

@@ -39,9 +39,7 @@ class Estimate:
         )
 
 
-def estimate(
-    spec: Spec, out: str | os.PathLike[str], *, threads: int, shard: Shard | None = None
-) -> Estimate:
+def estimate(spec: Spec, out: str | os.PathLike[str], *, threads: int, shard: Shard | None = None) -> Estimate:
     """Compute a small sample of a run or a shard, write nothing, and extrapolate."""
     points = spec.points()
     if spec.store.rows == "all":

@@ -39,9 +39,7 @@ class Evidence:
     def __init__(self, spec: Spec, path: str | os.PathLike[str]) -> None:
         self.axes = spec.axes()
         self.steps = None if isinstance(spec.steps, Grid) else spec.steps
-        self.names = vocabulary(
-            self.axes, steps=spec.steps, state=spec.state, measure=spec.measure, store=spec.store
-        )
+        self.names = vocabulary(self.axes, steps=spec.steps, state=spec.state, measure=spec.measure, store=spec.store)
         self.of_points = points.over_points(self.axes, self.steps)
         self.total = points.count(self.axes)
         self.all_rows = spec.store.rows == "all"

@@ -153,7 +153,6 @@ class _Histogram:
             np.add.at(dense, (regime, bins - first), counts[finite])
             self._merge(first, dense)
 
-
     def merge_all(self, other: "_Histogram") -> None:
         """Add another histogram."""
         np.minimum(self.low, other.low, out=self.low)

@@ -169,9 +169,7 @@ def gradients(
     return run_gradients(given, dy, mode)
 
 
-def run_gradients(
-    given: Inputs, target: Array, mode: Mode, *, loss: str = "given", silent: int = 0
-) -> Gradients:
+def run_gradients(given: Inputs, target: Array, mode: Mode, *, loss: str = "given", silent: int = 0) -> Gradients:
     """Gradients for a loss of its own, whose targets (draws, steps) stand in for dy; see arrays.build_gradients.
 
     Draws that leave the range of plain numbers are computed once more with wide ones.
@@ -182,9 +180,7 @@ def run_gradients(
     if len(strained):
         again = Inputs(given.params[strained], given.state[strained], given.x[strained], given.dtype)
         exact = GradientArrays(again)
-        exact.fill(
-            widened.build_gradients, widened.allocate_scratch, again, target[strained], mode, loss, silent
-        )
+        exact.fill(widened.build_gradients, widened.allocate_scratch, again, target[strained], mode, loss, silent)
         for mine, theirs in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
             mine[strained] = theirs
     return Gradients(out.params, out.x, out.state[:, 0], out.state[:, 1])
@@ -200,9 +196,7 @@ class GradientArrays:
         self.x = np.empty((draws, steps), given.dtype)
         self.strained = np.empty((draws, 1), given.dtype)
 
-    def fill(
-        self, build: Any, allocate: Any, given: Inputs, target: Array, mode: Mode, loss: str, silent: int
-    ) -> None:
+    def fill(self, build: Any, allocate: Any, given: Inputs, target: Array, mode: Mode, loss: str, silent: int) -> None:
         """Run a kernel, plain or wide, over all draws."""
         kernel = build(given.dtype, mode, loss)
 

@@ -86,9 +86,7 @@ def philox(counter, key):
     index, stream, numbers = counter
     groups = -(-len(numbers) // 16)
     out = np.zeros((groups, 4, 16), np.uint32)
-    _philox_words(
-        index, np.uint32(stream), np.uint64(key), np.resize(numbers, 16 * groups).astype(np.uint64), out
-    )
+    _philox_words(index, np.uint32(stream), np.uint64(key), np.resize(numbers, 16 * groups).astype(np.uint64), out)
     return out.transpose(0, 2, 1).reshape(-1, 4)[: len(numbers)]
 
 

@@ -88,9 +88,7 @@ def test_the_interval_of_a_share_covers_it(p, draws):
     assert coverage("share(c)", lambda random: random.random(draws) < p, p) >= FEWEST - 0.01  # Wilson's own wiggle
 
 
-@pytest.mark.parametrize(
-    ("text", "q"), [("median(x)", 0.5), ("quantile(x, 0.05)", 0.05), ("quantile(x, 0.99)", 0.99)]
-)
+@pytest.mark.parametrize(("text", "q"), [("median(x)", 0.5), ("quantile(x, 0.05)", 0.05), ("quantile(x, 0.99)", 0.99)])
 def test_the_interval_of_a_quantile_covers_it_whatever_the_tail(text, q):
     assert coverage(text, lambda random: random.standard_cauchy(250), stats.cauchy.ppf(q)) >= FEWEST
 

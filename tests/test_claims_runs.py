@@ -91,8 +91,10 @@ def test_estimates_are_those_of_the_rows(table, rows):
         0: lambda df: df["exploded"].mean(),
         1: lambda df: np.quantile(df["log10_dh0"], 0.5, method="inverted_cdf"),
         2: lambda df: (10 ** df["log10_forget"]).mean(),
-        3: lambda df: np.quantile(df.loc[df["regime_f"] == "right", "log10_J_hh"], 0.9, method="inverted_cdf")
-        - np.log10(df["steps"].iloc[0]),
+        3: lambda df: (
+            np.quantile(df.loc[df["regime_f"] == "right", "log10_J_hh"], 0.9, method="inverted_cdf")
+            - np.log10(df["steps"].iloc[0])
+        ),
         4: lambda df: 1 / (np.sort(df["log10_J_hh"])[-150:] - np.sort(df["log10_J_hh"])[-151]).mean() / np.log(10),
         5: lambda df: (df["log10_dh0"] > -3).mean(),
         6: lambda df: np.quantile(df["log10_dC0"], 0.5, method="inverted_cdf"),
@@ -307,7 +309,9 @@ def test_a_crash_between_spec_and_verdicts_is_mended_by_the_next_run(again, monk
 
 # the command line
 
-TOML = specs.SHORT_TOML + """
+TOML = (
+    specs.SHORT_TOML
+    + """
 [[claim]]
 text = "Gradients hardly ever explode."
 statistic = "share(exploded)"
@@ -326,6 +330,7 @@ statistic = "mean(f_mean)"
 predicts = "== 1 / 2"
 tolerance = 0.25
 """
+)
 
 
 def call(*arguments, folder):

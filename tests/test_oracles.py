@@ -565,13 +565,9 @@ def test_local_gradient_is_bounded_for_every_gate_value() -> None:
 # Losses
 
 
-@pytest.mark.parametrize(
-    ("kind", "target"), [("sum", 0.0), ("last", 0.0), ("mse", 0.3), ("mse", 1.0), ("bce", 0.3)]
-)
+@pytest.mark.parametrize(("kind", "target"), [("sum", 0.0), ("last", 0.0), ("mse", 0.3), ("mse", 1.0), ("bce", 0.3)])
 @pytest.mark.parametrize("silent_steps", [0, 2, 5])
-def test_loss_gradients_equal_central_differences(
-    kind: naive.LossKind, target: float, silent_steps: int
-) -> None:
+def test_loss_gradients_equal_central_differences(kind: naive.LossKind, target: float, silent_steps: int) -> None:
     z_y = np.random.default_rng(19).normal(0, 2, (1, 5)).astype(np.longdouble)
     loss = naive.loss_and_dy(kind, naive.sigmoid(z_y), target, z_y, silent_steps=silent_steps)
     np.testing.assert_allclose(loss.delta, loss.dy * naive.sigmoid_slope(z_y), rtol=1e-15)

@@ -105,9 +105,7 @@ def test_bits_become_the_correctly_rounded_uniform(dtype):
     width = BITS[dtype]
     edges = [0, 1, 2, 2**24 - 1, 2**24, 2**24 + 1, 2 ** (width // 2), 2 ** (width - 2), 2 ** (width - 1) - 1]
     generator = np.random.default_rng(2)
-    inner = [
-        int(bits) >> shift for shift in range(width) for bits in generator.integers(0, 2**width, 4, np.uint64)
-    ]
+    inner = [int(bits) >> shift for shift in range(width) for bits in generator.integers(0, 2**width, 4, np.uint64)]
     lower = [bits % 2 ** (width - 1) for bits in edges + inner]
     bits = sorted({*lower, *(2**width - 1 - bits for bits in lower)})
     bits += [0] * (-len(bits) % 32)
@@ -191,9 +189,7 @@ def assert_follows(values, below, above):
 def test_values_follow_their_law_to_the_tails(law, dtype):
     entry, below, above = LAWS[law]
     table = random.distributions([entry])
-    assert_follows(
-        streams.fill(streams.DISTRIBUTION, dtype, COUNT // 20, 20, table=table, seed=SEED), below, above
-    )
+    assert_follows(streams.fill(streams.DISTRIBUTION, dtype, COUNT // 20, 20, table=table, seed=SEED), below, above)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -269,9 +265,7 @@ def test_normal_quantiles_are_right_and_symmetric_down_to_the_smallest_tail(dtyp
 @pytest.mark.parametrize(("dtype", "largest"), [("float32", 6.34), ("float64", 9.16)])
 def test_the_largest_normal_value_is_the_stated_one(dtype, largest):
     _, values = _quantiles((random.NORMAL, 0.0, 1.0), dtype)
-    assert (
-        values.max() == -values.min() == pytest.approx(-stats.norm.ppf(2.0 ** -(BITS[dtype] + 1)), rel=1e-6)
-    )
+    assert values.max() == -values.min() == pytest.approx(-stats.norm.ppf(2.0 ** -(BITS[dtype] + 1)), rel=1e-6)
     assert round(float(values.max()), 2) == largest
 
 

@@ -41,9 +41,7 @@ def copy(run, tmp_path):
 def opened(path, spec=SPEC):
     ready = fastlstm.load(spec)
     text = ready.normalised(folder=path)
-    return RunDirectory.open(
-        path, spec_text=text, spec_hash=spec_key(ready), provenance={}, layout=layout(ready)
-    )
+    return RunDirectory.open(path, spec_text=text, spec_hash=spec_key(ready), provenance={}, layout=layout(ready))
 
 
 def unchanged(table):

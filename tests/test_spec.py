@@ -310,9 +310,7 @@ def test_points_are_the_product_of_the_axes_with_the_last_one_fastest():
     made = load(tomllib.loads(GRIDS))
     points, axes = made.points(), made.axes()
     assert len(points) == 2 * 2 * 3 * 2 * 2 * 2
-    expected = np.stack(np.meshgrid(*(range(len(v)) for v in axes.values()), indexing="ij"), -1).reshape(
-        -1, 6
-    )
+    expected = np.stack(np.meshgrid(*(range(len(v)) for v in axes.values()), indexing="ij"), -1).reshape(-1, 6)
     for index, (point, positions) in enumerate(zip(points, expected, strict=True)):
         assert point.index == index
         assert list(point.axes.items()) == [
@@ -759,9 +757,7 @@ def test_measures_that_cannot_be_used(table, key, message):
 
 
 def test_vanished_must_lie_below_exploded():
-    assert (
-        the_problem(measure={"vanished": 2, "exploded": 1}).message == "vanished must be less than exploded"
-    )
+    assert the_problem(measure={"vanished": 2, "exploded": 1}).message == "vanished must be less than exploded"
 
 
 @pytest.mark.parametrize("rows", [0, -1, 1.5, "some", True, ["all"]])
@@ -820,9 +816,7 @@ def test_a_huge_file_is_not_read(tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize(
-    "source", ["no/such.toml", "nul\0.toml", "x" * 5000, "", ".", 3, None, b"x.toml", ["a"]]
-)
+@pytest.mark.parametrize("source", ["no/such.toml", "nul\0.toml", "x" * 5000, "", ".", 3, None, b"x.toml", ["a"]])
 def test_a_source_that_is_not_there_is_refused(source):
     with pytest.raises(SpecError):
         load(source)
@@ -868,9 +862,7 @@ def test_messages_hold_no_control_characters():
         load(tomllib.loads(EXAMPLE)),
         load(tomllib.loads(GRIDS)),
         spec(title='quotes " \\ \x7f \t and é \U0001f600'),
-        spec(
-            'preset = {grid = ["chrono", "keras"]}\nb_f = {grid = [{chrono = {}}, {choice = {values = [1]}}]}'
-        ),
+        spec('preset = {grid = ["chrono", "keras"]}\nb_f = {grid = [{chrono = {}}, {choice = {values = [1]}}]}'),
         spec("b_f = {constant = {value = {grid = [1e-7, 1e8, 0.1]}}}", store={"rows": 3}, common=False),
         spec(loss={"kind": "mse", "target": {"delay": {"steps": 3}}}, measure={"groups": []}),
         spec(
@@ -1025,9 +1017,7 @@ def test_parquet_and_integer_columns_are_series_too(folder):
     csv, parquet = load("sims/file.toml"), load("sims/file.toml", ["input.file=data/series.parquet"])
     np.testing.assert_array_equal(csv.series(), parquet.series())
     assert csv.hash != parquet.hash
-    np.testing.assert_array_equal(
-        load("sims/file.toml", ["input.column=year"]).series(), np.arange(1700.0, 1750)
-    )
+    np.testing.assert_array_equal(load("sims/file.toml", ["input.column=year"]).series(), np.arange(1700.0, 1750))
 
 
 def test_standardize_gives_mean_0_and_population_deviation_1(folder):
@@ -1176,9 +1166,7 @@ NUMBERS_AND_TEXT = st.booleans() | st.integers() | st.floats() | st.text() | st.
 SCALARS = NUMBERS_AND_TEXT | st.none() | st.dates() | st.times() | st.binary()
 JUNK = st.recursive(
     SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS) | st.text(), inner, max_size=5)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS) | st.text(), inner, max_size=5),
     max_leaves=20,
 )
 
@@ -1225,9 +1213,7 @@ def test_any_mutation_of_a_valid_spec_is_a_spec_or_a_spec_error(data):
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
-)
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_a_spec_or_a_spec_error(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(content)
@@ -1246,15 +1232,11 @@ LAWS = st.one_of(
     st.builds(lambda values: {"choice": {"values": values}}, st.lists(NUMBERS, min_size=1, max_size=3)),
     st.builds(lambda t_max: {"chrono": {"t_max": t_max}}, st.floats(2.1, 1e6)),
 )
-ENTRIES = LAWS | st.builds(
-    lambda values: {"grid": values}, st.lists(NUMBERS, min_size=1, max_size=3, unique=True)
-)
+ENTRIES = LAWS | st.builds(lambda values: {"grid": values}, st.lists(NUMBERS, min_size=1, max_size=3, unique=True))
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    st.dictionaries(st.sampled_from(PARAMETERS), ENTRIES, max_size=5), LAWS, st.randoms(use_true_random=False)
-)
+@given(st.dictionaries(st.sampled_from(PARAMETERS), ENTRIES, max_size=5), LAWS, st.randoms(use_true_random=False))
 def test_valid_specs_read_back_and_their_hash_ignores_the_order_of_keys(entries, default, random):
     made = spec_or_spec_error({"draws": 1, "steps": 5, "params": {"default": default} | entries})
     assert made is not None

@@ -83,9 +83,7 @@ def begin(path: Path, *, blocks_per_part: int = 3, **changes: Any) -> RunDirecto
 
 def commit(run: RunDirectory, part: PartId, first: int, draws: int, *, keep_rows: bool = True) -> PartEntry:
     rows = rows_of(part.point, first, draws) if keep_rows else None
-    return run.commit(
-        part, first_draw=first, draws=draws, rows=rows, counts=counts_of(part.point, first, draws)
-    )
+    return run.commit(part, first_draw=first, draws=draws, rows=rows, counts=counts_of(part.point, first, draws))
 
 
 def do_all(path: Path, **changes: Any) -> list[PartId]:
@@ -99,12 +97,8 @@ def do_all(path: Path, **changes: Any) -> list[PartId]:
                 commit(run, part, first, draws)
                 made.append(part)
         merged = [table["count"][0].as_py() for _, table in read_counts(path)]
-        run.write_table(
-            "points", pa.table({"point": list(range(POINTS)), "draws": [sum(merged) // POINTS] * POINTS})
-        )
-        run.write_table(
-            "regimes", pa.table({"regime": pa.array(["left", None, "right"]), "share": [0.5, 0.25, None]})
-        )
+        run.write_table("points", pa.table({"point": list(range(POINTS)), "draws": [sum(merged) // POINTS] * POINTS}))
+        run.write_table("regimes", pa.table({"regime": pa.array(["left", None, "right"]), "share": [0.5, 0.25, None]}))
         run.finish()
     return made
 
@@ -236,9 +230,7 @@ def assert_whole(path: Path, undisturbed: str) -> None:
     assert verify(path) == []
     assert content_hash(path) == undisturbed
     frame = read_rows(path, columns=["point", "draw"])
-    assert list(frame.itertuples(index=False, name=None)) == [
-        (p, d) for p in range(POINTS) for d in range(DRAWS)
-    ]
+    assert list(frame.itertuples(index=False, name=None)) == [(p, d) for p in range(POINTS) for d in range(DRAWS)]
     assert status(path).draws == POINTS * DRAWS
     assert status(path).finished is not None
 
@@ -304,9 +296,7 @@ def test_no_reader_can_see_a_temporary(tmp_path):
 def test_pyarrow_is_never_given_a_path_to_write(tmp_path, monkeypatch):
     sinks = []
     write = pq.write_table
-    monkeypatch.setattr(
-        pq, "write_table", lambda table, sink, **kw: (sinks.append(sink), write(table, sink, **kw))
-    )
+    monkeypatch.setattr(pq, "write_table", lambda table, sink, **kw: (sinks.append(sink), write(table, sink, **kw)))
     do_all(tmp_path)
     assert len(sinks) == 2 * len(list(plan(3))) + 3
     assert all(isinstance(sink, pa.BufferOutputStream) for sink in sinks)
@@ -344,9 +334,7 @@ def wreck(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "draws/point=0000/part-00000001.parquet").write_bytes(b"PAR1")
     (path / "draws/point=0000/.part-00000009.parquet.partial").write_bytes(b"half")
     (path / "._run.json.2-of-2.partial").write_bytes(b"half")
-    shutil.copy(
-        path / "counts/point=0000/part-00000000.parquet", path / "counts/point=0001/part-00000077.parquet"
-    )
+    shutil.copy(path / "counts/point=0000/part-00000000.parquet", path / "counts/point=0001/part-00000077.parquet")
     return path
 
 
@@ -879,9 +867,7 @@ def test_read_rows_is_pandas_read_parquet_with_a_point_to_compare(odd):
 
 
 def test_read_rows_takes_columns_and_filters(odd):
-    frame = read_rows(
-        odd, columns=["regime_f", "draw"], filters=[("point", "==", 1), ("regime_f", "==", "right")]
-    )
+    frame = read_rows(odd, columns=["regime_f", "draw"], filters=[("point", "==", 1), ("regime_f", "==", "right")])
     assert frame.columns.tolist() == ["regime_f", "draw"]
     assert frame.regime_f.cat.categories.tolist() == LABELS
     assert frame.draw.tolist() == [draw for draw in range(8, DRAWS) if draw % 3 == 2]
@@ -1018,9 +1004,7 @@ def test_same_table_gives_the_same_bytes_and_checked_pages():
     middle = bytes(data).index(b"draw")
     assert middle > 0
     metadata = pq.read_metadata(pa.BufferReader(bytes(data))).row_group(0)
-    encodings = {
-        metadata.column(i).path_in_schema: metadata.column(i).encodings for i in range(metadata.num_columns)
-    }
+    encodings = {metadata.column(i).path_in_schema: metadata.column(i).encodings for i in range(metadata.num_columns)}
     assert "RLE_DICTIONARY" in encodings["b_f"]
     assert "RLE_DICTIONARY" in encodings["regime_f"]
 

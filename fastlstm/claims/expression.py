@@ -176,9 +176,7 @@ def _is_finite(value: float) -> bool:
 
 
 def _not_an_operator(op: ast.AST) -> str:
-    return (
-        f"use {_MEANT[type(op)]}" if type(op) in _MEANT else f"{type(op).__name__} is no operator; use + - * / **"
-    )
+    return f"use {_MEANT[type(op)]}" if type(op) in _MEANT else f"{type(op).__name__} is no operator; use + - * / **"
 
 
 def _check_call(func: ast.expr, arguments: Collection[ast.expr], keywords: Collection[ast.keyword]) -> None:

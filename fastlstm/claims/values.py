@@ -146,9 +146,7 @@ def less_or_equal(a: Numbers, b: Numbers) -> Truths:
 
 
 def equal(a: Numbers, b: Numbers) -> Truths:
-    return Truths(
-        (a.low == a.high) & (b.low == b.high) & (a.low == b.low), ~((a.high < b.low) | (a.low > b.high))
-    )
+    return Truths((a.low == a.high) & (b.low == b.high) & (a.low == b.low), ~((a.high < b.low) | (a.low > b.high)))
 
 
 def is_word(a: Texts, word: str) -> Truths:

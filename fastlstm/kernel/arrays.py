@@ -64,9 +64,7 @@ def build_gradients(dtype, mode, loss="given"):
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
             read_draws(scratch.target, target, start)
-            p, ahead, back = run_draws(
-                scratch, steps, LOSS, silent, 0.5, CHUNK_STEPS, MODE, False, scratch.x, start
-            )
+            p, ahead, back = run_draws(scratch, steps, LOSS, silent, 0.5, CHUNK_STEPS, MODE, False, scratch.x, start)
             store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
             strained = is_uncertain(scratch, steps, p, ahead, back)
             carry, scale = back.full.carry, back.full.scale

@@ -126,9 +126,7 @@ def run_draws(scratch, steps, loss, first_loss, saturation, chunk, mode, keep_la
         store(scratch.states, (segment, 1), ahead.state.h)
         first = segment * SEGMENT
         last = min(steps, first + SEGMENT)
-        ahead = forward(
-            p, ahead, scratch.x, scratch.target, scratch.record, first, last, loss, first_loss, saturation
-        )
+        ahead = forward(p, ahead, scratch.x, scratch.target, scratch.record, first, last, loss, first_loss, saturation)
     back = start_backward(ahead.state.C)
     for segment in range(segments - 1, -1, -1):
         first = segment * SEGMENT

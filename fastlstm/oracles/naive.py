@@ -248,9 +248,7 @@ def _softplus(z: Array) -> Array:
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def _arguments(
-    params: ArrayLike, x: ArrayLike, h0: ArrayLike, C0: ArrayLike
-) -> tuple[Parameters, Array, Array, Array]:
+def _arguments(params: ArrayLike, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> tuple[Parameters, Array, Array, Array]:
     """Named parameters, x (draws, steps), h0 and C0 (draws,), all in one floating dtype."""
     params, x = np.atleast_2d(params), np.atleast_2d(x)
     dtype = np.result_type(params, x)

@@ -115,9 +115,7 @@ class Vocabulary:
         if not isinstance(found, Numbers):
             return Bounds(0.0, 1.0)
         low, high = float(found.low), float(found.high)
-        return Bounds(
-            EVERYTHING.low if np.isnan(low) else low, EVERYTHING.high if np.isnan(high) else high
-        )
+        return Bounds(EVERYTHING.low if np.isnan(low) else low, EVERYTHING.high if np.isnan(high) else high)
 
     def check(self, part: Part) -> None:
         """Raises ExpressionError for names and kinds that do not fit, and where nothing could be judged."""
@@ -163,9 +161,7 @@ class Vocabulary:
             raise ExpressionError("; ".join(wrong))
 
 
-def vocabulary(
-    axes: Axes, *, steps: int | Grid[int], state: State, measure: Measure, store: Store
-) -> Vocabulary:
+def vocabulary(axes: Axes, *, steps: int | Grid[int], state: State, measure: Measure, store: Store) -> Vocabulary:
     """What the claims of a spec may name."""
     chosen = chosen_measures(measure, steps)
     unbounded = between(-np.inf, np.inf)

@@ -81,9 +81,7 @@ class Constant(Distribution):
         return self.value if isinstance(self.value, float) else {self.name: dump(self)}
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         number = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST, "description": "Always this."}
         return {"anyOf": [number, super().__get_pydantic_json_schema__(schema, handler)]}
 

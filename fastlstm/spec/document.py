@@ -100,9 +100,7 @@ class Spec(Model):
     seed: Annotated[int, Field(ge=0, le=2**64 - 1)] = Field(
         default=0, description="The key of the random streams, 0 to 2^64 - 1."
     )
-    draws: Annotated[int, Field(ge=1, le=10**15)] = Field(
-        description="The number of draws of each point, 1 to 10^15."
-    )
+    draws: Annotated[int, Field(ge=1, le=10**15)] = Field(description="The number of draws of each point, 1 to 10^15.")
     steps: Griddable[Annotated[int, Field(ge=1, le=10**6)]] = Field(
         description="The number of time steps of a draw, 1 to 10^6; may be a grid."
     )
@@ -259,10 +257,7 @@ class Spec(Model):
         if isinstance(self.params.preset, Grid):
             # what the presets say and not only their names
             content["params"]["preset"] = [
-                {
-                    name: law.model_dump(mode="json", exclude_none=True)
-                    for name, law in PRESETS[preset].items()
-                }
+                {name: law.model_dump(mode="json", exclude_none=True) for name, law in PRESETS[preset].items()}
                 for preset in self.params.preset.grid
             ]
         return content | {"axes": [axis.name for axis in self._axes]}
@@ -293,9 +288,7 @@ class Points(Sequence[Point]):
     def __getitem__(self, index: slice) -> list[Point]: ...
     def __getitem__(self, index: int | slice) -> Point | list[Point]:
         numbers = range(len(self))[index]
-        return (
-            self._point(numbers) if isinstance(numbers, int) else [self._point(number) for number in numbers]
-        )
+        return self._point(numbers) if isinstance(numbers, int) else [self._point(number) for number in numbers]
 
     def _point(self, index: int) -> Point:
         spec, shown, chosen, rest = self._spec, {}, {}, index
@@ -375,11 +368,7 @@ class _JsonSchema(GenerateJsonSchema):
 
     def encode_default(self, dft: Any) -> Any:
         value = super().encode_default(dft)
-        return (
-            {key: item for key, item in value.items() if item is not None}
-            if isinstance(value, dict)
-            else value
-        )
+        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False

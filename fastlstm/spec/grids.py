@@ -97,9 +97,7 @@ class OneKeyTable(Model):
         return {self.name: dump(self)}
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         inner = handler.resolve_ref_schema(handler(schema)).copy()
         return {
             "title": inner.pop("title", cls.__name__),

@@ -98,9 +98,7 @@ class FileInput(Process):
     """Windows of a recorded series: as many neighbouring rows as steps, the first of them drawn uniformly."""
 
     process: Literal["file"] = "file"
-    file: Text = Field(
-        description="A .csv or .parquet file; a relative path starts at the spec's folder, else here."
-    )
+    file: Text = Field(description="A .csv or .parquet file; a relative path starts at the spec's folder, else here.")
     column: Text = Field(description="The column that holds the series: numbers, and none of them missing.")
     standardize: bool = Field(
         default=False,
@@ -184,9 +182,7 @@ def _column(data: bytes, column: str, *, parquet: bool) -> Series:
     values: Series = np.array(cells.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     unusable = np.flatnonzero(~np.isfinite(values))
     if unusable.size:
-        raise _SeriesError(
-            "column", f"row {unusable[0] + 1} is empty, NaN or infinite; each must be a number"
-        )
+        raise _SeriesError("column", f"row {unusable[0] + 1} is empty, NaN or infinite; each must be a number")
     return values
 
 
@@ -200,9 +196,7 @@ def _standardized(values: Series) -> Series:
         mean, deviation = 0.0, math.inf
     # the computed deviation of a constant column need not be exactly 0, so its range is asked too
     if values.min() == values.max() or not 0 < deviation < np.inf:
-        raise _SeriesError(
-            "standardize", "the column's standard deviation is 0 or too large; set this to false"
-        )
+        raise _SeriesError("standardize", "the column's standard deviation is 0 or too large; set this to false")
     standardized: Series = (values - mean) / deviation
     return standardized
 

@@ -79,9 +79,7 @@ class Params(Model):
             found.append(("default", "its grid has no effect, because every parameter has another entry"))
         return [((key,), getattr(self, key), right) for key, right in dict.fromkeys(found)]
 
-    def _problems_under(
-        self, preset: PresetName | None, fewest_steps: int | None
-    ) -> Iterator[tuple[str, str]]:
+    def _problems_under(self, preset: PresetName | None, fewest_steps: int | None) -> Iterator[tuple[str, str]]:
         entries = {name: self.entry(name, preset) for name in PARAMETERS}
         if missing := [name for name, (_, entry) in entries.items() if entry is None]:
             because = "" if preset is None else f", because the preset {preset} leaves them open"
@@ -115,9 +113,7 @@ class Params(Model):
         if not isinstance(self.preset, Grid):
             shared = has_grid(whole["default"])
             decided = {name: self.entry(name, self.preset) for name in PARAMETERS}
-            whole |= {
-                name: entry for name, (key, entry) in decided.items() if not (shared and key == "default")
-            }
+            whole |= {name: entry for name, (key, entry) in decided.items() if not (shared and key == "default")}
             whole |= {"preset": None} | ({} if shared else {"default": None})
         return self.model_copy(update={key: with_steps(entry, steps) for key, entry in whole.items()})
 
@@ -223,16 +219,13 @@ class Store(Model):
     """What is written of each draw."""
 
     rows: Annotated[
-        Annotated[Literal["all", "none"], Tag("<word>")]
-        | Annotated[int, Field(ge=1, le=10**15), Tag("<number>")],
+        Annotated[Literal["all", "none"], Tag("<word>")] | Annotated[int, Field(ge=1, le=10**15), Tag("<number>")],
         Discriminator(lambda given: "<word>" if isinstance(given, str) else "<number>"),
     ] = Field(
         default="all",
         description='"all", "none", or how many rows to keep of each point, a uniform subsample.',
     )
-    dtype: Literal["float32", "float64"] = Field(
-        default="float32", description="The type of the stored measures."
-    )
+    dtype: Literal["float32", "float64"] = Field(default="float32", description="The type of the stored measures.")
 
 
 SECTIONS: dict[str, type[Model]] = {

@@ -95,9 +95,7 @@ def record_locked(disk: Disk, path: Path) -> Iterator[None]:
         disk.close(lock)
 
 
-def change_record(
-    disk: Disk, path: Path, change: Callable[[dict[str, Any]], None], *, tag: str = ""
-) -> dict[str, Any]:
+def change_record(disk: Disk, path: Path, change: Callable[[dict[str, Any]], None], *, tag: str = "") -> dict[str, Any]:
     with record_locked(disk, path):
         record = read_record(disk, path)
         if record is None:

@@ -29,20 +29,15 @@ def encode(table: pa.Table) -> memoryview:
     defaults, which try a dictionary on every column, wrote 0.9 with 210 bytes a row.
     """
     few = [name for name in table.column_names if _has_few_values(table[name])]
-    floats = [
-        field.name for field in table.schema if pa.types.is_floating(field.type) and field.name not in few
-    ]
-    integers = [
-        field.name for field in table.schema if pa.types.is_integer(field.type) and field.name not in few
-    ]
+    floats = [field.name for field in table.schema if pa.types.is_floating(field.type) and field.name not in few]
+    integers = [field.name for field in table.schema if pa.types.is_integer(field.type) and field.name not in few]
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
         sink,
         compression="lz4",
         use_dictionary=few,
-        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT")
-        | dict.fromkeys(integers, "DELTA_BINARY_PACKED"),
+        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") | dict.fromkeys(integers, "DELTA_BINARY_PACKED"),
         write_statistics=[name for name in table.column_names if name not in floats],
         write_page_checksum=True,
     )

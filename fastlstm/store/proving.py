@@ -108,9 +108,7 @@ def _alone(disk: Disk, path: Path, *, writing: bool) -> Iterator[None]:
             disk.close(lock)
 
 
-def _check_record(
-    disk: Disk, path: Path, record: Mapping[str, Any] | None, journal: Journal
-) -> Iterator[Problem]:
+def _check_record(disk: Disk, path: Path, record: Mapping[str, Any] | None, journal: Journal) -> Iterator[Problem]:
     if journal.damaged_lines or journal.torn:
         torn = " and a torn end" if journal.torn else ""
         yield Problem(JOURNAL, f"the journals have {journal.damaged_lines} damaged lines{torn}")
@@ -118,18 +116,14 @@ def _check_record(
         yield Problem(RUN, "missing or damaged")
         return
     if record["finished"] is not None and journal.totals() != record["totals"]:
-        yield Problem(
-            JOURNAL, f"the journals have {journal.totals()}, the run was finished with {record['totals']}"
-        )
+        yield Problem(JOURNAL, f"the journals have {journal.totals()}, the run was finished with {record['totals']}")
     try:
         read_whole(disk, path, SPEC, Stored(*record["spec"]))
     except Damaged as error:
         yield Problem(SPEC, str(error))
 
 
-def _check_parts(
-    disk: Disk, path: Path, journal: Journal, examiner: Examiner | None
-) -> Iterator[Problem]:
+def _check_parts(disk: Disk, path: Path, journal: Journal, examiner: Examiner | None) -> Iterator[Problem]:
     schemas: dict[PartId, pa.Schema] = {}
     for entry in journal.in_order():
         found: dict[str, bytes] = {}
@@ -163,9 +157,7 @@ def _check_ranges(journal: Journal, *, finished: bool) -> Iterator[Problem]:
             point, following = entry.part.point, 0
         file = part_file(ROWS if entry.rows is not None else COUNTS, entry.part)
         if entry.first_draw < following:
-            yield Problem(
-                file, f"draws {entry.first_draw} .. {following - 1} are in another part too", entry.part
-            )
+            yield Problem(file, f"draws {entry.first_draw} .. {following - 1} are in another part too", entry.part)
         elif entry.first_draw > following and finished:
             yield Problem(file, f"draws {following} .. {entry.first_draw - 1} before it are missing")
         following = max(following, entry.first_draw + entry.draws)
@@ -183,9 +175,7 @@ def _check_strays(found: Found, journal: Journal) -> Iterator[Problem]:
         yield Problem(file, "was left by a process that died")
 
 
-def _check_tables(
-    disk: Disk, path: Path, journal: Journal
-) -> tuple[dict[str, pa.Table], dict[str, Problem]]:
+def _check_tables(disk: Disk, path: Path, journal: Journal) -> tuple[dict[str, pa.Table], dict[str, Problem]]:
     """The tables that are as they were written, and the others' problems."""
     tables, bad = {}, {}
     for name, stored in journal.tables.items():

@@ -106,9 +106,7 @@ def read_rows(
             check_end(disk, path / file, entry)
         schema = pq.read_schema(path / files[0])
         if unknown := set(columns or ()) - {"point", *schema.names}:
-            raise KeyError(
-                f"no column {', '.join(sorted(unknown))}; there are point, {', '.join(schema.names)}"
-            )
+            raise KeyError(f"no column {', '.join(sorted(unknown))}; there are point, {', '.join(schema.names)}")
         options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
         dataset = ds.FileSystemDataset.from_paths(
             [str((path / file).absolute()) for file in files],
@@ -126,9 +124,7 @@ def read_rows(
         except (OSError, pa.ArrowInvalid) as error:
             if getattr(error, "errno", None) is not None:
                 raise
-            raise Damaged(
-                f"rows in {path / ROWS} are not what was written ({error}); verify names the file"
-            ) from error
+            raise Damaged(f"rows in {path / ROWS} are not what was written ({error}); verify names the file") from error
     return _to_pandas(table, schema.metadata)
 
 

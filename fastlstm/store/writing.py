@@ -58,9 +58,7 @@ class RunDirectory:
     opening, and is to be made again. One thread at a time may call the methods that write.
     """
 
-    def __init__(
-        self, path: Path, disk: Disk, provenance: Mapping[str, Any], shard: tuple[int, int] | None
-    ) -> None:
+    def __init__(self, path: Path, disk: Disk, provenance: Mapping[str, Any], shard: tuple[int, int] | None) -> None:
         self.path = path
         self.layout: dict[str, Any] = {}
         self.dropped: tuple[Problem, ...] = ()

@@ -130,9 +130,7 @@ def record(found: Findings, given: Problem, entries: list[Entry], times: dict[st
         slower = ratio(times[peer.name], times[OURS_ONE if peer.one_thread else OURS])
         said = ", ".join(f"{name} {value}" for name, value in entry.setting.items())
         processor = slower["processor"] if peer.one_thread else ""
-        table.rows.append(
-            [peer.name, spent["min"], spent["median"], slower["min"], slower["median"], processor, said]
-        )
+        table.rows.append([peer.name, spent["min"], spent["median"], slower["min"], slower["median"], processor, said])
         if given.steps == 100 and peer.name in FIGURES:
             found.figures[f"{FIGURES[peer.name]}_{given.dtype}"] = slower["min"]
         bars.append((f"{peer.name}, one thread" if peer.one_thread else peer.name, spent["min"]))

@@ -72,7 +72,6 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
     return found
 
 
-
 def both(times: Any, slower: str, faster: str) -> list[float]:
     found = ratio(times[slower], times[faster])
     return [found["min"], found["median"]]

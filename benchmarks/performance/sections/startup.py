@@ -21,7 +21,6 @@ TEXT = """\
 65,536 draws done; with an empty cache, kernels are compiled meanwhile. All in seconds, each in a process of its own."""
 
 
-
 class Child(NamedTuple):
     """What a run in a process of its own took."""
 
