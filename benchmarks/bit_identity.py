@@ -29,10 +29,10 @@ import pandas as pd
 
 import fastlstm
 from fastlstm.kernel import draws as plain
-from fastlstm.runs import content_hash as run_key
-from fastlstm.simulation import Simulation
 from fastlstm.store import RunDirectory, content_hash, verify
-from fastlstm.sweep import Stopped, Stopper, quiet
+from fastlstm.sweep.plan import run_key
+from fastlstm.sweep.simulation import Simulation
+from fastlstm.sweep.stopping import Stopped, Stopper, quiet
 
 SpecDict = dict[str, Any]
 

@@ -22,16 +22,20 @@ import numpy as np
 import pyarrow as pa
 
 import fastlstm
-from fastlstm import frames, runs, store
+from fastlstm import store
 from fastlstm.kernel.random import STREAM_VERSION
-from fastlstm.parts import part_size, parts
-from fastlstm.simulation import Simulation
 from fastlstm.store import PartEntry, PartId, RunDirectory, Stored
 from fastlstm.store.disk import Disk
 from fastlstm.store.parquet import encode, without_nulls
-from fastlstm.sweep import Recorder, Stopper, sweep
+from fastlstm.sweep import plan
+from fastlstm.sweep.engine import sweep
+from fastlstm.sweep.plan import part_size, parts
+from fastlstm.sweep.recorder import Recorder
+from fastlstm.sweep.simulation import Simulation
+from fastlstm.sweep.stopping import Stopper
+from fastlstm.tables import rows as frames
+from fastlstm.tables.totals import Totals, write_tables
 from fastlstm.threads import available_threads
-from fastlstm.totals import Totals, write_tables
 
 ROOT = Path(__file__).parents[1]
 MOST_COST, MOST_STATUS, MOST_RESUME = 0.03, 0.5, 3.0
@@ -143,9 +147,9 @@ def opened(spec: fastlstm.spec.Spec, path: Path, size: int, disk: Disk) -> RunDi
     return RunDirectory.open(
         path,
         spec_text=spec.normalised(folder=path),
-        spec_hash=runs.content_hash(spec),
+        spec_hash=plan.run_key(spec),
         provenance={},
-        layout=runs.layout(spec) | {"part_draws": size},
+        layout=plan.layout(spec) | {"part_draws": size},
         disk=disk,
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 import fastlstm
-from fastlstm.tables import predicted_text
+from fastlstm.cli.text import predicted_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"

@@ -2,12 +2,13 @@
 
 from importlib.metadata import version
 
-from fastlstm.merging import merge
+from fastlstm.audit.replay import Replay, replay
+from fastlstm.audit.verify import verify
 from fastlstm.names import PARAMETERS
-from fastlstm.recount import verify
-from fastlstm.replays import Replay, replay
-from fastlstm.runs import Run, read, run, simulate
+from fastlstm.runs import Run, read
 from fastlstm.spec import SpecError, load
+from fastlstm.sweep.merge import merge
+from fastlstm.sweep.session import run, simulate
 from fastlstm.unit import Gradients, Trace, forward, gradients
 
 __version__ = version("fastlstm")

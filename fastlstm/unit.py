@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastlstm.kernel import arrays, draws, widened
-from fastlstm.kernel.simd import LANES
+from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.names import PARAMETERS
 from fastlstm.threads import available_threads, in_order
 

@@ -9,8 +9,8 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from fastlstm.kernel.memory import load, store
-from fastlstm.kernel.simd import LANES, Vec
+from fastlstm.kernel.lanes.memory import load, store
+from fastlstm.kernel.lanes.simd import LANES, Vec
 
 Array = NDArray[Any]
 MOST_RESULTS = 4

@@ -8,8 +8,8 @@ from lanes import compiled
 from numba import uint64
 
 from fastlstm.kernel import inputs, random
-from fastlstm.kernel.memory import gather, store, uncounted
-from fastlstm.kernel.simd import LANES, lane_numbers
+from fastlstm.kernel.lanes.memory import gather, store, uncounted
+from fastlstm.kernel.lanes.simd import LANES, lane_numbers
 
 UNIFORMS, QUANTILES, VALUES, DISTRIBUTION, TARGETS = range(5)
 NORMAL, UNIFORM, CONSTANT, SINE, AR1, WALK, WINDOW = range(10, 17)

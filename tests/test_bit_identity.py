@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import fastlstm
-from fastlstm.kernel.simd import LANES
+from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.store import content_hash
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fastlstm.claims.estimate import Bounds, Sample, combine, estimate, paired_step, step
 from fastlstm.claims.expression import parse_expression
 from fastlstm.claims.prediction import Comparison, Ordering, parse_prediction, worst
 from fastlstm.claims.statistic import parse_statistic
-from fastlstm.claims.values import Truths, between, decided, known
+from fastlstm.claims.values import Bounds, Truths, between, decided, known
 from fastlstm.intervals import ERROR, Moments, bounded_mean, exact_share, hill_interval, quantile_ranks, wilson, z_score
-from fastlstm.regimes import bin_edges, bin_of
+from fastlstm.tables.counts import bin_edges, bin_of
+from fastlstm.verdicts.estimates import Sample, combine, estimate, paired_step, step
 
 EVERYWHERE = Bounds(-math.inf, math.inf)
 UNIT = Bounds(0.0, 1.0)

@@ -12,11 +12,11 @@ import specs
 from typer.testing import CliRunner
 
 import fastlstm
-from fastlstm.claims.estimate import Bounds
-from fastlstm.cli import app
+from fastlstm.claims.values import Bounds
+from fastlstm.cli.commands import app
 from fastlstm.intervals import Moments, bounded_mean, exact_share, quantile_ranks, wilson
-from fastlstm.judging import judge
 from fastlstm.store import Damaged, NotThere, content_hash, verify
+from fastlstm.verdicts.judge import judge
 
 DRAWS = specs.WHOLE["draws"]
 
@@ -297,7 +297,7 @@ def test_a_crash_between_spec_and_verdicts_is_mended_by_the_next_run(again, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("fastlstm.judging.judge", crash)
+        patch.setattr("fastlstm.verdicts.judge.judge", crash)
         with pytest.raises(KeyboardInterrupt):
             fastlstm.run(edited, again.path)
     assert len(again.spec().claim) == 1

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastlstm.claims.points import chains
-from fastlstm.frames import row_schema
-from fastlstm.judging import SCHEMA
+from fastlstm.claims.grid import chains
 from fastlstm.measures import GROUPS, lags
 from fastlstm.spec import SpecError, json_schema, load
 from fastlstm.spec.claims import Claim, Vocabulary, vocabulary
+from fastlstm.tables.rows import row_schema
+from fastlstm.verdicts.judge import SCHEMA
 
 PAGE = (Path(__file__).parents[1] / "docs" / "claims.md").read_text()
 BASE = {

@@ -19,13 +19,13 @@ import specs
 from typer.testing import CliRunner
 
 import fastlstm
-from fastlstm import runs
-from fastlstm.cli import app
+from fastlstm.cli.commands import app
 from fastlstm.oracles.naive import NAMES
-from fastlstm.provenance import provenance
-from fastlstm.regimes import CLASSES
-from fastlstm.simulation import Simulation
 from fastlstm.store import content_hash
+from fastlstm.sweep import session
+from fastlstm.sweep.provenance import provenance
+from fastlstm.sweep.simulation import Simulation
+from fastlstm.tables.regimes import CLASSES
 
 FASTLSTM = Path(sys.executable).with_name("fastlstm")
 TITLE = "log10 of gradient norms"  # how a regime table begins
@@ -266,7 +266,7 @@ def test_points_that_fail_are_told_and_the_same_command_computes_them(folder, ru
 
 def test_another_kernel_is_refused_unless_mixed_and_then_told(folder, shards, monkeypatch):
     other = provenance("float64") | {"kernel": "f00d" * 16, "versions": {"fastlstm": "0.2.0"}}
-    monkeypatch.setattr(runs, "provenance", lambda dtype: dict(other))
+    monkeypatch.setattr(session, "provenance", lambda dtype: dict(other))
     command = ["run", "short spec.toml", "--out", "mixed", "--set", "draws=2100"]
     succeed(*command, "--shard", "1/2", folder=folder, ask=call_here)
     monkeypatch.undo()

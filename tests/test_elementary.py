@@ -11,7 +11,7 @@ from lanes import apply, assembly, compiled
 from mpmath import exp, ldexp, mp, mpf
 
 from fastlstm.kernel import elementary
-from fastlstm.kernel.simd import fill, select
+from fastlstm.kernel.lanes.simd import fill, select
 
 DTYPES = [np.float32, np.float64]
 dtypes = pytest.mark.parametrize("dtype", DTYPES)

@@ -8,12 +8,13 @@ import pytest
 import specs
 
 import fastlstm
-from fastlstm import frames, runs
-from fastlstm.provenance import kernels, provenance
-from fastlstm.runs import OtherKernel
-from fastlstm.simulation import Simulation
 from fastlstm.store import DiskError, RunDirectory, content_hash, status
-from fastlstm.sweep import PointsFailed, Stopped, Stopper
+from fastlstm.sweep import plan, session
+from fastlstm.sweep.provenance import kernels, provenance
+from fastlstm.sweep.session import OtherKernel
+from fastlstm.sweep.simulation import Simulation
+from fastlstm.sweep.stopping import PointsFailed, Stopped, Stopper
+from fastlstm.tables import rows as frames
 
 SPEC = specs.SHORT | {"draws": 300}  # six points
 
@@ -70,7 +71,7 @@ def test_without_keep_going_the_first_failure_ends_the_run(tmp_path, monkeypatch
 
 
 def test_a_point_that_fails_within_a_part_leaves_nothing_of_the_part(tmp_path, monkeypatch, undisturbed_hash):
-    monkeypatch.setattr("fastlstm.sweep.slice_size", lambda spec, steps: 64)
+    monkeypatch.setattr("fastlstm.sweep.engine.slice_size", lambda spec, steps: 64)
     make_rows = frames.rows
 
     def rows(spec, schema, point, draws, *rest):
@@ -167,7 +168,7 @@ def half_done(tmp_path):
 
 
 def as_of(monkeypatch, **changes):
-    monkeypatch.setattr(runs, "provenance", lambda dtype: provenance(dtype) | changes)
+    monkeypatch.setattr(session, "provenance", lambda dtype: provenance(dtype) | changes)
 
 
 def test_draws_of_a_kernel_with_other_sources_are_not_continued_unasked(half_done, monkeypatch):
@@ -208,7 +209,7 @@ def test_a_killed_session_may_have_computed_draws_and_a_merge_has_not(half_done,
 
 
 def test_other_streams_of_random_numbers_are_another_spec(half_done, monkeypatch):
-    monkeypatch.setattr(runs, "STREAM_VERSION", 2)
+    monkeypatch.setattr(plan, "STREAM_VERSION", 2)
     with pytest.raises(fastlstm.store.OtherSpec):
         fastlstm.run(SPEC, half_done, mix_kernels=True)
 
@@ -219,12 +220,12 @@ def test_the_record_of_a_run_says_what_made_it_and_how_much(half_done):
     assert found.spec_hash == f"{fastlstm.load(SPEC).hash}-stream1"
     assert found.layout == {"points": 6, "draws": 300, "part_draws": 1024}
     assert found.started <= found.finished
-    for session in found.sessions:
-        made_by = session["provenance"]
+    for entry in found.sessions:
+        made_by = entry["provenance"]
         assert {"fastlstm", "numba", "numpy", "pyarrow"} <= made_by["versions"].keys()
         assert {"python", "kernel", "stream_version", "dtype", "cpu", "features"} <= made_by.keys()
-        assert session["started"] <= session["ended"]
-    assert sum(session["draws"] for session in found.sessions) == 1800
+        assert entry["started"] <= entry["ended"]
+    assert sum(entry["draws"] for entry in found.sessions) == 1800
     assert (found.parts, found.draws, found.rows) == (6, 1800, 1800)
     shutil.rmtree(half_done / "draws")
     assert status(half_done) == found  # it stands in the record, not in the parts

@@ -10,10 +10,10 @@ import pytest
 import specs
 
 import fastlstm
-from fastlstm.frames import points_table, row_schema
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.measures import DEFAULT_GROUPS, selected
 from fastlstm.oracles.naive import NAMES
+from fastlstm.tables.rows import points_table, row_schema
 
 LABELS = ["left", "mid", "right"]
 REGIMES = ["regime_f", "regime_i", "regime_o"]

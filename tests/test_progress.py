@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from fastlstm import progress
-from fastlstm.progress import Bar, Log, show_progress
+from fastlstm.cli import progress
+from fastlstm.cli.progress import Bar, Log, show_progress
 
 
 @pytest.fixture

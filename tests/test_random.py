@@ -12,8 +12,8 @@ from numba import int64, uint32
 from scipy import special, stats
 
 from fastlstm.kernel import random
-from fastlstm.kernel.memory import gather, store
-from fastlstm.kernel.simd import convert, lane_numbers
+from fastlstm.kernel.lanes.memory import gather, store
+from fastlstm.kernel.lanes.simd import convert, lane_numbers
 
 DTYPES = ("float32", "float64")
 BITS = {"float32": 32, "float64": 64}

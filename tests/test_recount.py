@@ -13,10 +13,10 @@ import pytest
 import specs
 
 import fastlstm
-from fastlstm.runs import content_hash as spec_key
-from fastlstm.runs import layout
 from fastlstm.store import PartId, RunDirectory, content_hash, status
 from fastlstm.store import verify as verify_files
+from fastlstm.sweep.plan import layout
+from fastlstm.sweep.plan import run_key as spec_key
 
 SPEC = specs.SHORT | {"draws": 900, "params": specs.SHORT["params"] | {"b_i": 0.0}}  # three points
 PART = PartId(1, 0)

@@ -7,20 +7,8 @@ import pytest
 from scipy.stats import binomtest
 
 from fastlstm.measures import ADJOINTS, FINE, LOG, Measure
-from fastlstm.regimes import (
-    CLASSES,
-    FLAGS,
-    QUANTILES,
-    REGIMES,
-    Counts,
-    bin_edges,
-    bin_of,
-    classify,
-    flags,
-    regime_number,
-    regime_table,
-    wilson,
-)
+from fastlstm.tables.counts import QUANTILES, REGIMES, Counts, bin_edges, bin_of, regime_table
+from fastlstm.tables.regimes import CLASSES, FLAGS, classify, flags, regime_number, wilson
 
 MEASURES = (Measure("norm", "norms", "log10", "a norm", LOG), Measure("gap", "truncation", "1", "a gap", FINE))
 RESOLUTIONS = (LOG, FINE)

@@ -16,10 +16,12 @@ from test_cli import call_here
 
 import fastlstm
 from fastlstm import store
+from fastlstm.audit.replay import replay
 from fastlstm.intervals import wilson
-from fastlstm.replays import replay
-from fastlstm.report import choose, evidence, landscape, phase, report, style, survival, tables, trace
-from fastlstm.report.evidence import Evidence
+from fastlstm.report import choose, landscape, phase, report, style, survival, trace
+from fastlstm.report import html_tables as tables
+from fastlstm.report import run_data as evidence
+from fastlstm.report.run_data import Evidence
 from fastlstm.store.disk import Disk
 
 # One of each verdict, and one of more points than are shown at once

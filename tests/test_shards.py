@@ -8,12 +8,11 @@ import pytest
 import specs
 
 import fastlstm
-from fastlstm.merging import Incomplete
-from fastlstm.parts import Shard, dealt_out, part_size, parts, parts_of_point, parts_of_shard
-from fastlstm.runs import content_hash as spec_key
-from fastlstm.runs import layout
 from fastlstm.store import DirectoryLocked, NotARun, NotThere, RunDirectory, content_hash, status
-from fastlstm.sweep import Stopped, Stopper
+from fastlstm.sweep.merge import Incomplete
+from fastlstm.sweep.plan import Shard, dealt_out, layout, part_size, parts, parts_of_point, parts_of_shard
+from fastlstm.sweep.plan import run_key as spec_key
+from fastlstm.sweep.stopping import Stopped, Stopper
 
 LONG_AND_SHORT = specs.SHORT | {"steps": {"grid": [10, 1000]}}  # steps are the slowest axis
 SHORT_AND_LONG = {key: specs.SHORT[key] for key in ("seed", "draws", "params")} | {"steps": {"grid": [10, 1000, 30]}}

@@ -14,13 +14,15 @@ import pytest
 import specs
 
 import fastlstm
-from fastlstm import regimes, replay
+from fastlstm import replay
 from fastlstm.measures import group, selected
 from fastlstm.oracles import naive
 from fastlstm.oracles.naive import NAMES
-from fastlstm.runs import content_hash as spec_key
 from fastlstm.store import NotARun, RunDirectory, content_hash, status
-from fastlstm.sweep import Stopped, Stopper, quiet, sweep
+from fastlstm.sweep.engine import sweep
+from fastlstm.sweep.plan import run_key as spec_key
+from fastlstm.sweep.stopping import Stopped, Stopper, quiet
+from fastlstm.tables import regimes
 
 MODES = ("full", "cec", "local")
 TWIN_DRAWS = 40  # of each point, every 37th

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from lanes import compiled
 
-from fastlstm.kernel.simd import LANES
-from fastlstm.kernel.transpose import read_draws, write_draws
+from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 
 
 @compiled

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastlstm.runs import as_spec
-from fastlstm.simulation import Simulation, slice_size
+from fastlstm.sweep.simulation import Simulation, slice_size
 from fastlstm.threads import available_threads, in_order
 
 STEPS = 100

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from fastlstm.claims.estimate import Bounds
 from fastlstm.claims.expression import Expression, ExpressionError, parse_expression
+from fastlstm.claims.values import Bounds
 
 Verdict = Literal["holds", "fails", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "undecided", "fails")  # the worst last

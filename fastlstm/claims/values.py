@@ -6,14 +6,25 @@ serves all four. NaN at an end means that nothing is known there: it comes from 
 -inf + inf. A truth is `surely` so, or `possibly`; where the two differ it is open.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+
+class Bounds(NamedTuple):
+    """The ends of an interval."""
+
+    low: float
+    high: float
+
+
+EVERYTHING = Bounds(-math.inf, math.inf)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,13 @@ from fastlstm.kernel.backward_pass import CEC, FULL, LOCAL
 from fastlstm.kernel.columns import scale_rows, store_gradients
 from fastlstm.kernel.draws import CHUNK, LOSSES, NUMBERS, allocate_scratch, is_uncertain, load_parameters, run_draws
 from fastlstm.kernel.forward_pass import one_if
-from fastlstm.kernel.jit import inline, kernel, source_digest
+from fastlstm.kernel.lanes.jit import inline, kernel, source_digest
+from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
+from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 from fastlstm.kernel.lstm import State, output, step
-from fastlstm.kernel.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.random import C_0, H_0
 from fastlstm.kernel.scale import times_power_of_two
-from fastlstm.kernel.simd import LANES
-from fastlstm.kernel.transpose import read_draws, write_draws
 
 MODES = {"full": FULL, "cec": CEC, "local": LOCAL}
 

@@ -8,7 +8,9 @@ computed again with wide numbers (see wide.py).
 
 from collections import namedtuple
 
-from fastlstm.kernel.jit import inline
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import load, store
+from fastlstm.kernel.lanes.simd import absolute, as_integer, fill, fma, maximum, of_dtype, select
 from fastlstm.kernel.lstm import (
     Carry,
     GateGradients,
@@ -18,7 +20,6 @@ from fastlstm.kernel.lstm import (
     carry_back,
     input_gradient,
 )
-from fastlstm.kernel.memory import load, store
 from fastlstm.kernel.scale import (
     HUGE,
     TINY,
@@ -29,7 +30,6 @@ from fastlstm.kernel.scale import (
     power_of_two,
     times_power_of_two,
 )
-from fastlstm.kernel.simd import absolute, as_integer, fill, fma, maximum, of_dtype, select
 
 FULL, CEC, LOCAL, NO_INPUTS = range(4)  # the mode whose dL/dx is kept, if any
 

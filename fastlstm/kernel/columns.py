@@ -8,10 +8,10 @@ from math import inf
 
 from fastlstm import measures
 from fastlstm.kernel.forward_pass import log_forget
-from fastlstm.kernel.jit import inline
-from fastlstm.kernel.memory import load, store, store_column
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import load, store, store_column
+from fastlstm.kernel.lanes.simd import absolute, fill, fma, maximum, select, square_root
 from fastlstm.kernel.scale import exponent, log10_scaled, log_scaled, nowhere, outside, times_power_of_two
-from fastlstm.kernel.simd import absolute, fill, fma, maximum, select, square_root
 
 LN_10 = 2.302585092994045684
 

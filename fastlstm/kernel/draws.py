@@ -48,12 +48,12 @@ from fastlstm.kernel.inputs import (
     fill_walk,
     fill_window,
 )
-from fastlstm.kernel.jit import inline, kernel, source_digest
+from fastlstm.kernel.lanes.jit import inline, kernel, source_digest
+from fastlstm.kernel.lanes.memory import align_stack, load, load_lanes, store, store_column, uncounted
+from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.kernel.lstm import Parameters, State
-from fastlstm.kernel.memory import align_stack, load, load_lanes, store, store_column, uncounted
 from fastlstm.kernel.random import C_0, CONSTANT, H_0, VALUES, Draws, distributions, draw_values
 from fastlstm.kernel.scale import times_power_of_two
-from fastlstm.kernel.simd import LANES
 
 LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE, "given": GIVEN}
 

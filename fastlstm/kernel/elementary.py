@@ -12,8 +12,8 @@ from collections import namedtuple
 
 from numba import uint32, uint64
 
-from fastlstm.kernel.jit import inline
-from fastlstm.kernel.simd import (
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.simd import (
     absolute,
     as_float,
     as_integer,

@@ -7,11 +7,11 @@ reverse. All tallies that a kernel could want are computed; LLVM removes those t
 from collections import namedtuple
 
 from fastlstm.kernel.elementary import log, log_sigmoid, sigmoid
-from fastlstm.kernel.jit import inline
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import load, store
+from fastlstm.kernel.lanes.simd import absolute, as_integer, fill, fma, maximum, minimum, polynomial, select
 from fastlstm.kernel.lstm import State, jacobian, output, partials, step
-from fastlstm.kernel.memory import load, store
 from fastlstm.kernel.scale import HUGE, TINY, exponent, outside, power_of_two
-from fastlstm.kernel.simd import absolute, as_integer, fill, fma, maximum, minimum, polynomial, select
 from fastlstm.measures import SHARES
 
 RECORD_ROWS = 8

@@ -10,8 +10,9 @@ import numpy as np
 from numba import int64, uint64
 
 from fastlstm.kernel.elementary import sin_cos_turns
-from fastlstm.kernel.jit import inline
-from fastlstm.kernel.memory import gather, load, store
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import gather, load, store
+from fastlstm.kernel.lanes.simd import convert, fill, fma
 from fastlstm.kernel.random import (
     CONSTANT,
     INPUT,
@@ -24,7 +25,6 @@ from fastlstm.kernel.random import (
     standard_normal,
     uniform_at,
 )
-from fastlstm.kernel.simd import convert, fill, fma
 
 
 @inline

@@ -7,8 +7,8 @@ The formula numbers are those of docs/derivation.md.
 from collections import namedtuple
 
 from fastlstm.kernel.elementary import gates, sigmoid, tanh
-from fastlstm.kernel.jit import inline
-from fastlstm.kernel.simd import fma
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.simd import fma
 from fastlstm.names import PARAMETERS
 
 Parameters = namedtuple("Parameters", PARAMETERS)

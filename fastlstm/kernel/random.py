@@ -30,9 +30,9 @@ import numpy as np
 from numba import float32, float64, int32, int64, uint32, uint64
 
 from fastlstm.kernel.elementary import exp, log, normal_quantile_lower
-from fastlstm.kernel.jit import inline
-from fastlstm.kernel.memory import gather, load, store
-from fastlstm.kernel.simd import (
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import gather, load, store
+from fastlstm.kernel.lanes.simd import (
     absolute,
     bits,
     convert,

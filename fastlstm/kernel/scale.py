@@ -5,8 +5,8 @@ therefore exact.
 """
 
 from fastlstm.kernel.elementary import log, log10
-from fastlstm.kernel.jit import inline
-from fastlstm.kernel.simd import (
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.simd import (
     absolute,
     as_float,
     as_integer,

@@ -20,9 +20,10 @@ from numba.core import cgutils, types
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic, models, overload, register_model
 
-from fastlstm.kernel import elementary, memory, scale, simd
-from fastlstm.kernel.jit import OPTIONS, inline
-from fastlstm.kernel.simd import Vec
+from fastlstm.kernel import elementary, scale
+from fastlstm.kernel.lanes import memory, simd
+from fastlstm.kernel.lanes.jit import OPTIONS, inline
+from fastlstm.kernel.lanes.simd import Vec
 
 Activation = elementary.Activation
 

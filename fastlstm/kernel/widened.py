@@ -1,8 +1,8 @@
 """The kernels over wide numbers: the same source as draws.py and arrays.py, for draws that plain lanes cannot hold."""
 
 from fastlstm.kernel import arrays, backward_pass, columns, draws, forward_pass, lstm, wide
-from fastlstm.kernel.jit import inline
-from fastlstm.kernel.memory import store
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import store
 
 
 @inline

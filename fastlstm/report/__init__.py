@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fastlstm.report.choose import KINDS, chosen
-from fastlstm.report.evidence import Evidence
 from fastlstm.report.page import page
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import Picture, drawing
 from fastlstm.runs import read
 from fastlstm.store.disk import make_folders, put

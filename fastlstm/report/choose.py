@@ -1,8 +1,8 @@
 """Which figures fit a run."""
 
 from fastlstm.report import lags, landscape, phase, regime_map, saturation, survival, trace, truncation
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 
 KINDS: tuple[Kind, ...] = (
     landscape.KIND,

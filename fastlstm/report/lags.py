@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from fastlstm.measures import lags
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import BLUE, VERMILION, Picture, count, finish, log_ticks, number, sheet
 
 _MOST_PANELS = 6

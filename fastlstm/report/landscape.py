@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import EMPTY, Picture, count, finish, number, part, sheet, shown_decades
 
 # Gates pile up at 0 and 1, and over many steps 0.99 and 0.999 are worlds apart.

@@ -4,9 +4,9 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from fastlstm.report import tables
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report import html_tables as tables
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import Picture
 
 # All that the page consists of is in it; a browser refuses anything else.

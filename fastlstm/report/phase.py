@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import BLUE, Picture, count, finish, label, number, part, percent, sheet
 
 _MEASURE = "lyapunov_1"

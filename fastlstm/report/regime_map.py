@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from fastlstm.measures import CLASSES
-from fastlstm.regimes import REGIMES
 from fastlstm.report import landscape
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import EMPTY, Picture, count, finish, number, sheet, shown_decades
+from fastlstm.tables.counts import REGIMES
 
 
 def fits(evidence: Evidence) -> bool:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from fastlstm.measures import FLAGS, GATES
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import BLUE, ORANGE, VERMILION, Picture, count, finish, percent, sheet
 
 DOTS = 2000

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import Picture, count, finish, label, log_ticks, percent, shades, sheet
 from fastlstm.report.tally import Tally
 

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fastlstm.measures import Measure
-from fastlstm.regimes import QUANTILES, bin_edges, quantiles
+from fastlstm.tables.counts import QUANTILES, bin_edges, quantiles
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastlstm.audit.replay import Replay, replay
 from fastlstm.oracles import naive
-from fastlstm.replays import Replay, replay
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import (
     BLUE,
     GREEN,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fastlstm.intervals import wilson
 from fastlstm.measures import CLASSES
-from fastlstm.report.evidence import Evidence
-from fastlstm.report.kind import Kind
+from fastlstm.report.figure import Kind
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import BLUE, VERMILION, Picture, count, finish, log_ticks, percent, sheet
 from fastlstm.report.tally import Tally
 

@@ -12,13 +12,12 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from fastlstm import measures
-from fastlstm.claims import points
-from fastlstm.claims.estimate import EVERYTHING, Bounds
+from fastlstm.claims import grid as points
 from fastlstm.claims.expression import Expression, ExpressionError, parse_expression, suggestion
-from fastlstm.claims.points import Axes, Indices
+from fastlstm.claims.grid import Axes, Indices
 from fastlstm.claims.prediction import Comparison, Ordering, parse_prediction
 from fastlstm.claims.statistic import STATISTICS, Part, Statistic, parse_statistic
-from fastlstm.claims.values import Array, Numbers, Texts, Value, between, decided
+from fastlstm.claims.values import EVERYTHING, Array, Bounds, Numbers, Texts, Value, between, decided
 from fastlstm.names import PARAMETERS
 from fastlstm.spec.columns import axis_columns, chosen_measures, drawn_state
 from fastlstm.spec.grids import Broken, Grid, Model, Text, rule_broken

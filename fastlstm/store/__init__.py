@@ -21,6 +21,7 @@ and holds its own lock alone. `_lock-run` is held for moments, while `_run.json`
 No decision is taken from a clock or a file time.
 """
 
+from fastlstm.store.by_point import PointReader
 from fastlstm.store.errors import (
     Damaged,
     DirectoryLocked,
@@ -32,8 +33,6 @@ from fastlstm.store.errors import (
 )
 from fastlstm.store.folder import Problem
 from fastlstm.store.journal import PartEntry, PartId, Stored
-from fastlstm.store.points import PointReader
-from fastlstm.store.proving import Examiner, verify
 from fastlstm.store.reading import (
     VERDICTS,
     Status,
@@ -44,6 +43,7 @@ from fastlstm.store.reading import (
     read_table,
     status,
 )
+from fastlstm.store.verifying import Examiner, verify
 from fastlstm.store.writing import RunDirectory
 
 __all__ = [

@@ -16,7 +16,8 @@ import pandas as pd
 from small_run import DRAWS, POINTS, TABLES, begin, stored_ids, write_spec
 
 import fastlstm
-from fastlstm import recount, store
+from fastlstm import store
+from fastlstm.audit import verify as recount
 
 FASTLSTM = Path(sys.executable).with_name("fastlstm")
 REFUSALS = (store.StoreError, fastlstm.SpecError)

@@ -17,10 +17,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastlstm import cli, load, runs
-from fastlstm.simulation import Simulation
+from fastlstm import load
+from fastlstm.cli import commands as cli
 from fastlstm.store import writing
 from fastlstm.store.disk import Disk
+from fastlstm.sweep import plan, session
+from fastlstm.sweep.simulation import Simulation
 
 STEPS = [name for name, member in vars(Disk).items() if callable(member) and not name.startswith("_")]
 NEEDS_ROOM = {"lock", "create", "write", "make_folder", "sync", "rename"}
@@ -88,7 +90,7 @@ def turn_clocks_back() -> None:
 
 def pretend_to_be(*, version: str | None = None, kernel: str | None = None) -> None:
     """Write into the record what another fastlstm would, or one with another kernel."""
-    plain = runs.provenance
+    plain = session.provenance
 
     def provenance(dtype: str) -> dict[str, Any]:
         found = plain(dtype)
@@ -98,7 +100,7 @@ def pretend_to_be(*, version: str | None = None, kernel: str | None = None) -> N
             found["kernel"] = kernel
         return found
 
-    runs.provenance = provenance
+    session.provenance = provenance
 
 
 def limit_memory(beyond: int) -> None:
@@ -123,7 +125,7 @@ def obey(order: dict[str, Any], report: int) -> None:
     if "version" in order or "kernel" in order:
         pretend_to_be(version=order.get("version"), kernel=order.get("kernel"))
     if "stream_version" in order:
-        runs.STREAM_VERSION = order["stream_version"]
+        plan.STREAM_VERSION = order["stream_version"]
     if "file_size" in order:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python does at its start; the write fails with EFBIG
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size"],) * 2)

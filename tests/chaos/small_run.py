@@ -8,8 +8,8 @@ from unittest.mock import patch
 import pyarrow.parquet as pq
 
 import fastlstm
-from fastlstm import runs
-from fastlstm.sweep import Stopped, Stopper
+from fastlstm.sweep import plan
+from fastlstm.sweep.stopping import Stopped, Stopper
 
 SPEC = """\
 seed = 5
@@ -35,7 +35,7 @@ def write_spec(folder: Path, text: str = SPEC) -> Path:
 
 def begin(run: Path, spec: Path, *, part_draws: int) -> None:
     """Make the run directory with parts of that size, and no draws yet; whoever goes on with it keeps to the size."""
-    with patch.object(runs, "part_size", lambda *_: part_draws), suppress(Stopped):
+    with patch.object(plan, "part_size", lambda *_: part_draws), suppress(Stopped):
         fastlstm.run(spec, run, threads=1, stopper=Stopper(signal=SIGTERM))
 
 

@@ -12,7 +12,7 @@ from small_run import write_spec
 from tiny_disk import NoMounting, tiny_disk
 
 import fastlstm
-from fastlstm.kernel.jit import kernel
+from fastlstm.kernel.lanes.jit import kernel
 
 pytestmark = pytest.mark.chaos
 

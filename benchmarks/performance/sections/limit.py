@@ -16,8 +16,8 @@ from fastlstm.kernel.backward_pass import NO_INPUTS
 from fastlstm.kernel.columns import store_gradients
 from fastlstm.kernel.draws import CHUNK, allocate_scratch, run_draws
 from fastlstm.kernel.forward_pass import GIVEN
-from fastlstm.kernel.memory import align_stack, load, store, uncounted
-from fastlstm.kernel.simd import LANES, fma
+from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
+from fastlstm.kernel.lanes.simd import LANES, fma
 
 TITLE = "The limit: vector operations"
 TEXT = """\

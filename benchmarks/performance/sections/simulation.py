@@ -12,7 +12,7 @@ from benchmarks.performance.timing import Contestant, interleave, ratio, repeate
 from benchmarks.performance.work import DRAWS, STEPS, job, simulation
 from fastlstm.measures import DEFAULT_GROUPS, selected
 from fastlstm.runs import as_spec
-from fastlstm.simulation import Simulation
+from fastlstm.sweep.simulation import Simulation
 
 TITLE = "Simulation without rows"
 TEXT = """\

@@ -9,14 +9,14 @@ import pandas as pd
 from mpmath import mp
 from numpy.typing import NDArray
 
+from fastlstm.audit.replay import Replay, make
 from fastlstm.measures import CLASSES, GATES
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.oracles import exact, naive
-from fastlstm.regimes import classify
-from fastlstm.replays import Replay, make
 from fastlstm.runs import Run
-from fastlstm.simulation import Simulation
 from fastlstm.spec import Spec, load
+from fastlstm.sweep.simulation import Simulation
+from fastlstm.tables.regimes import classify
 
 DRAWS = 32  # audited by default
 _NAMES = (*PARAMETERS, *STATE)

@@ -5,13 +5,13 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fastlstm.frames import row_schema
 from fastlstm.kernel.random import STREAM_VERSION
-from fastlstm.parts import Shard, kept_draws, part_size, parts_of_shard
-from fastlstm.simulation import Simulation, slice_size
 from fastlstm.spec import Spec
 from fastlstm.store.parquet import encode
-from fastlstm.sweep import Recorder
+from fastlstm.sweep.plan import Shard, kept_draws, part_size, parts_of_shard
+from fastlstm.sweep.recorder import Recorder
+from fastlstm.sweep.simulation import Simulation, slice_size
+from fastlstm.tables.rows import row_schema
 
 _SAMPLE_SECONDS = 0.5
 

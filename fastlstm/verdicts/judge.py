@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from fastlstm.claims import estimate as estimates
-from fastlstm.claims import points
-from fastlstm.claims.estimate import Bounds, Estimate, Sample
+from fastlstm.claims import grid as points
 from fastlstm.claims.prediction import VERDICTS, Comparison, Ordering, Verdict, worst
 from fastlstm.claims.statistic import Part
-from fastlstm.evidence import Evidence
+from fastlstm.claims.values import Bounds
 from fastlstm.intervals import ERROR
 from fastlstm.spec import Spec
 from fastlstm.spec.claims import Claim, chosen_points, predicted
 from fastlstm.store import VERDICTS as VERDICTS_TABLE
 from fastlstm.store import NotThere, RunDirectory, read_table, status
+from fastlstm.verdicts import estimates
+from fastlstm.verdicts.estimates import Estimate, Sample
+from fastlstm.verdicts.samples import Evidence
 
 _VERDICT = pa.dictionary(pa.int8(), pa.string())
 SCHEMA = pa.schema(

@@ -3,24 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastlstm.claims.statistic import Part, Statistic
-from fastlstm.claims.values import Array, Numbers, Truths, Value, between, known
+from fastlstm.claims.values import EVERYTHING, Array, Bounds, Numbers, Truths, Value, between, known
 from fastlstm.intervals import Moments, bounded_mean, exact_share, hill, hill_interval, quantile_ranks, wilson
-
-
-class Bounds(NamedTuple):
-    """The ends of an interval."""
-
-    low: float
-    high: float
-
-
-EVERYTHING = Bounds(-math.inf, math.inf)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import NoReturn
 import typer
 
 from fastlstm import spec, store
-from fastlstm.merging import Incomplete
-from fastlstm.replays import NoSuchDraw
-from fastlstm.runs import OtherKernel
-from fastlstm.sweep import Stopper
+from fastlstm.audit.replay import NoSuchDraw
+from fastlstm.sweep.merge import Incomplete
+from fastlstm.sweep.session import OtherKernel
+from fastlstm.sweep.stopping import Stopper
 
 FAILED, BAD_SPEC, NOT_OURS, NOT_VERIFIED, DISK = 1, 2, 3, 4, 74
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastlstm.report.evidence import Evidence
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import Picture
 
 

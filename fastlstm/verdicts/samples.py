@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fastlstm.claims import points
-from fastlstm.claims.estimate import Sample
+from fastlstm.claims import grid as points
 from fastlstm.claims.statistic import Part
 from fastlstm.claims.values import Numbers, Texts, Truths, Value, decided, known
 from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
-from fastlstm.regimes import bin_edges
 from fastlstm.spec import Spec
 from fastlstm.spec.claims import as_rows_name_them, vocabulary
 from fastlstm.spec.columns import chosen_measures
 from fastlstm.spec.grids import Grid
 from fastlstm.store import PointReader
+from fastlstm.tables.counts import bin_edges
+from fastlstm.verdicts.estimates import Sample
 
 
 class Evidence:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastlstm.runs import Run, SpecSource, as_spec
-from fastlstm.simulation import Made, Simulation
 from fastlstm.spec import Spec
+from fastlstm.sweep.simulation import Made, Simulation
 from fastlstm.unit import Gradients, Trace, forward, inputs, run_gradients
 
 

@@ -4,7 +4,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastlstm.kernel.simd import LANES, Vec, converted, llvm_type
+from fastlstm.kernel.lanes.simd import LANES, Vec, converted, llvm_type
 
 
 @intrinsic

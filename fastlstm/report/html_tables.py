@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fastlstm.measures import GATES
-from fastlstm.report.evidence import Evidence
+from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import number
 
 _MARKS = {"holds": "✓", "fails": "✗", "undecided": "?"}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numba
 
-from fastlstm.kernel.cache import cache_of
+from fastlstm.kernel.lanes.cache import cache_of
 
 # Nothing but kernels is called from Python; making that possible for the rest took a third of the compile time.
 OPTIONS = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -39,6 +39,6 @@ def source_digest() -> str:
     Numba keys its cache on the file of the kernel alone; a kernel that closes over this digest is also
     compiled anew when one of the functions it calls has changed.
     """
-    folder = Path(__file__).parent
-    sources = [*sorted(folder.glob("*.py")), folder.parent / "names.py", folder.parent / "measures.py"]
+    kernel = Path(__file__).parents[1]
+    sources = [*sorted(kernel.rglob("*.py")), kernel.parent / "names.py", kernel.parent / "measures.py"]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

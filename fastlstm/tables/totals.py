@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from fastlstm import frames, measures
-from fastlstm.regimes import Counts, regime_table
+from fastlstm import measures
 from fastlstm.spec import Spec
 from fastlstm.store import RunDirectory, read_counts, read_table
+from fastlstm.tables import rows as frames
+from fastlstm.tables.counts import Counts, regime_table
 
 _MOST_STEPS = 10**6  # that a spec may have, so that no lag is missing
 

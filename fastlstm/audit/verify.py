@@ -8,14 +8,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fastlstm import frames, store
+from fastlstm import store
 from fastlstm.measures import ADJOINTS, CLASSES, FLAGS, GATES, SHARES
-from fastlstm.parts import kept_draws
-from fastlstm.regimes import Counts, classify, flags, regime_number
 from fastlstm.runs import Run
 from fastlstm.spec import Spec, SpecError
 from fastlstm.store import PartEntry, Problem
-from fastlstm.totals import Totals
+from fastlstm.sweep.plan import kept_draws
+from fastlstm.tables import rows as frames
+from fastlstm.tables.counts import Counts
+from fastlstm.tables.regimes import classify, flags, regime_number
+from fastlstm.tables.totals import Totals
 
 
 def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[Problem]:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fastlstm.frames import chosen_measures
 from fastlstm.measures import Measure
 from fastlstm.report.tally import Tally
 from fastlstm.runs import Run
+from fastlstm.tables.rows import chosen_measures
 
 MOST_ROWS = 4_000_000  # six float32 columns of them are 100 MB
 

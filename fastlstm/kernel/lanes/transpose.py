@@ -8,9 +8,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from fastlstm.kernel.jit import inline
-from fastlstm.kernel.memory import load_lanes, store
-from fastlstm.kernel.simd import Vec
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import load_lanes, store
+from fastlstm.kernel.lanes.simd import Vec
 
 SIDE = 8  # of a tile
 

@@ -12,6 +12,7 @@ from fastlstm import measures
 from fastlstm.kernel import draws as plain
 from fastlstm.kernel import widened
 from fastlstm.kernel.draws import allocate_columns, setting
+from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.kernel.random import (
     CHOICE,
     CONSTANT,
@@ -26,7 +27,6 @@ from fastlstm.kernel.random import (
     distributions,
     stream_word,
 )
-from fastlstm.kernel.simd import LANES
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
 from fastlstm.spec.distributions import (

@@ -1,13 +1,11 @@
-"""Shares to regimes, and the mergeable counts behind the regime table.
+"""The mergeable counts behind the regime table: histograms of each measure in each regime.
 
-A draw's regime is the class of its three gates (left, mid or right each): 27 regimes. For every regime and
-measure the values are counted in bins, so that tables of any number of draws are small, add up over
-parts, and give quantiles. Bins are found by integer arithmetic on the floats' bits, so they are the same
-on every CPU: `resolution` wide near zero, and twice as wide each time |value| doubles beyond 256 of them.
+For every regime and measure the values are counted in bins, so that tables of any number of draws are small, add up
+over parts, and give quantiles. Bins are found by integer arithmetic on the floats' bits, so they are the same on every
+CPU: `resolution` wide near zero, and twice as wide each time |value| doubles beyond 256 of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Context, Decimal
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fastlstm.intervals import wilson
-from fastlstm.measures import ADJOINTS, CLASSES, FLAGS, GATES, Measure
+from fastlstm.measures import CLASSES, FLAGS, GATES, Measure
 
 REGIMES = len(CLASSES) ** len(GATES)
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -38,31 +36,6 @@ COUNTS_SCHEMA = pa.schema(
         ("high", pa.float64()),
     ]
 )
-
-
-def classify(left: NDArray[Any], right: NDArray[Any], majority: float) -> NDArray[np.int8]:
-    """0, 1, 2 for left, mid, right: saturated to one side at more than the share `majority` of the steps."""
-    return (1 - (left > majority).astype(np.int8)) + (right > majority)
-
-
-def regime_number(classes: Sequence[NDArray[np.int8]]) -> NDArray[np.uint8]:
-    """One number 0..26 for the classes of f, i and o."""
-    f, i, o = classes
-    return ((f * 3 + i) * 3 + o).astype(np.uint8)
-
-
-def _log10(value: float) -> float:
-    # Correctly rounded, where the last bit of NumPy's and of libm's differs between processors
-    return float(Context(prec=40).log10(Decimal(value)))
-
-
-def flags(columns: Mapping[str, NDArray[Any]], *, exploded: float, vanished: float) -> dict[str, NDArray[np.bool_]]:
-    """Whether the state adjoints passed `exploded` on their way back, and arrived below `vanished`."""
-    dh0, dC0, dh_max, dC_max = (columns[measure.name] for measure in ADJOINTS)
-    return {
-        "exploded": np.maximum(dh_max, dC_max) > _log10(exploded),
-        "vanished": np.maximum(dh0, dC0) < _log10(vanished),
-    }
 
 
 def bin_of(values: NDArray[Any], resolution: float) -> NDArray[np.int32]:

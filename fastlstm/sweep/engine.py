@@ -6,7 +6,7 @@ nor the number of threads has any influence on the results.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,68 +15,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from fastlstm import frames, measures
 from fastlstm.kernel.random import STREAM_VERSION
-from fastlstm.parts import Part, Shard, kept_draws, part_size, parts, parts_of_shard
-from fastlstm.regimes import Counts, classify, flags, regime_number
-from fastlstm.simulation import Columns, Simulation, slice_size
 from fastlstm.spec import Point, Spec
-from fastlstm.store import RunDirectory, StoreError
+from fastlstm.store import RunDirectory
+from fastlstm.sweep.plan import Part, Shard, part_size, parts, parts_of_shard
+from fastlstm.sweep.recorder import Recorder
+from fastlstm.sweep.simulation import Columns, Simulation, slice_size
+from fastlstm.sweep.stopping import Failures, PointsFailed, Progress, Stopped, Stopper, quiet
+from fastlstm.tables import rows as frames
+from fastlstm.tables.counts import Counts
+from fastlstm.tables.totals import Totals, write_tables
 from fastlstm.threads import in_order
-from fastlstm.totals import Totals, write_tables
-
-Progress = Callable[[int, int], None]
-"""Called with the draws done so far and the draws of all points, or of the shard."""
-
-
-def quiet(done: int, total: int) -> None:
-    """No progress shown."""
-
-
-@dataclass
-class Stopper:
-    """A request to stop: the number of a signal, or 0."""
-
-    signal: int = 0
-
-
-class Stopped(Exception):
-    """The run was asked to stop; everything computed is committed."""
-
-    def __init__(self, signal: int, done: int, total: int, errors: Mapping[int, Exception]) -> None:
-        stopped = f"Stopped after {done:,} of {total:,} draws, all of them committed"
-        super().__init__("\n".join([*_told(errors), stopped]))
-        self.signal = signal
-
-
-class PointsFailed(Exception):
-    """Some points could not be computed; what else was asked for is committed. `errors` has each point's error."""
-
-    def __init__(self, errors: dict[int, Exception], done: int, total: int) -> None:
-        failed = "1 point" if len(errors) == 1 else f"{len(errors)} points"
-        super().__init__("\n".join([*_told(errors), f"{failed} failed; {done:,} of {total:,} draws are committed"]))
-        self.errors = errors
-
-
-def _told(errors: Mapping[int, Exception]) -> list[str]:
-    return [f"point {point}: {type(error).__name__}: {error}" for point, error in sorted(errors.items())]
-
-
-class Failures:
-    """The first error of each point that failed; without `keep_going` the first one is raised."""
-
-    def __init__(self, *, keep_going: bool) -> None:
-        self._keep_going = keep_going
-        self.errors: dict[int, Exception] = {}
-
-    def add(self, point: int, error: Exception) -> None:
-        """Keep an error, or raise it. What the store cannot do is no point's failure."""
-        if not self._keep_going or isinstance(error, StoreError):
-            raise error
-        self.errors.setdefault(point, error)
-
-    def __contains__(self, point: int) -> bool:
-        return point in self.errors
 
 
 class Slice(NamedTuple):
@@ -94,37 +43,6 @@ class _Gathered:
 
     counts: Counts
     tables: list[pa.Table] = field(default_factory=list)
-
-
-class Recorder:
-    """Turns the columns of a slice into rows and counts."""
-
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-        self.schema = frames.row_schema(spec, STREAM_VERSION)
-        self.measures = frames.chosen_measures(spec)
-
-    def new_counts(self) -> Counts:
-        return Counts(self.measures)
-
-    def record(self, point: Point, first: int, draws: int, columns: Columns, counts: Counts) -> pa.Table | None:
-        """Count the draws of a slice; the rows that are kept of them, or None if the run keeps none."""
-        settings = self.spec.measure
-        classes = {
-            f"regime_{gate}": classify(columns[f"{gate}_left"], columns[f"{gate}_right"], settings.majority)
-            for gate in measures.GATES
-        }
-        marks = flags(columns, exploded=settings.exploded, vanished=settings.vanished)
-        counts.add(regime_number(list(classes.values())), columns, marks)
-        if self.spec.store.rows == "none":
-            return None
-        kept = kept_draws(self.spec, first, draws)
-        if len(kept) < draws:
-            chosen = kept - first
-            columns = {name: column[chosen] for name, column in columns.items()}
-            classes = {name: column[chosen] for name, column in classes.items()}
-            marks = {name: column[chosen] for name, column in marks.items()}
-        return frames.rows(self.spec, self.schema, point, kept, columns, classes, marks)
 
 
 class _Work:

@@ -7,7 +7,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from fastlstm.kernel.jit import source_digest
+from fastlstm.kernel.lanes.jit import source_digest
 from fastlstm.kernel.random import STREAM_VERSION
 
 _PACKAGES = ("fastlstm", "numba", "llvmlite", "numpy", "pandas", "pyarrow")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fastlstm.audit.replay import Replay
 from fastlstm.measures import GATES
 from fastlstm.names import PARAMETERS
-from fastlstm.replays import Replay
 
 _SHOWN = {
     "draws": "draws",

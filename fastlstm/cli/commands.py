@@ -11,17 +11,20 @@ from typing import Annotated, Any
 
 import typer
 
-from fastlstm import __version__, audit, recount, spec, store, tables
-from fastlstm.estimate import estimate
-from fastlstm.exits import DISK, FAILED, NOT_OURS, NOT_VERIFIED, errors, fail, signals
-from fastlstm.merging import merge as merge_run
-from fastlstm.parts import Shard
-from fastlstm.progress import Log, show_progress
-from fastlstm.provenance import kernels
-from fastlstm.replays import replay as make_again
+from fastlstm import __version__, spec, store
+from fastlstm.audit import check as audit
+from fastlstm.audit import verify as recount
+from fastlstm.audit.replay import replay as make_again
+from fastlstm.cli import text as tables
+from fastlstm.cli.exits import DISK, FAILED, NOT_OURS, NOT_VERIFIED, errors, fail, signals
+from fastlstm.cli.progress import Log, show_progress
 from fastlstm.runs import Run, read
-from fastlstm.runs import run as run_spec
-from fastlstm.sweep import PointsFailed, Stopped
+from fastlstm.sweep.dry_run import estimate
+from fastlstm.sweep.merge import merge as merge_run
+from fastlstm.sweep.plan import Shard
+from fastlstm.sweep.provenance import kernels
+from fastlstm.sweep.session import run as run_spec
+from fastlstm.sweep.stopping import PointsFailed, Stopped
 from fastlstm.threads import available_threads
 
 app = typer.Typer(

@@ -3,13 +3,13 @@
 import os
 
 from fastlstm import store
-from fastlstm.judging import judge_claims
-from fastlstm.parts import dealt_out, parts
-from fastlstm.provenance import provenance
-from fastlstm.runs import Run, content_hash, layout
+from fastlstm.runs import Run
 from fastlstm.spec import Spec
 from fastlstm.store import NotThere, RunDirectory
-from fastlstm.totals import Totals, write_tables
+from fastlstm.sweep.plan import dealt_out, layout, parts, run_key
+from fastlstm.sweep.provenance import provenance
+from fastlstm.tables.totals import Totals, write_tables
+from fastlstm.verdicts.judge import judge_claims
 
 _POINTS_NAMED = 20
 
@@ -34,7 +34,7 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
     with RunDirectory.open(
         path,
         spec_text=spec.normalised(folder=path),
-        spec_hash=content_hash(spec),
+        spec_hash=run_key(spec),
         provenance=made_by,
         layout=layout(spec),
     ) as directory:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.spec import Spec
 from fastlstm.spec.grids import Grid
 from fastlstm.store import PartId
@@ -128,3 +129,13 @@ def kept_draws(spec: Spec, first: int, draws: int) -> NDArray[np.int64]:
     rows = spec.store.rows
     begin, end = (-(-edge * rows // spec.draws) for edge in (first, first + draws))
     return np.array([number * spec.draws // rows for number in range(begin, end)], np.int64)
+
+
+def layout(spec: Spec, *, shards: int = 1) -> dict[str, int]:
+    """How a run is cut up: points, draws of a point, draws of a part. It stays as the directory was begun."""
+    return {"points": len(spec.points()), "draws": spec.draws, "part_draws": part_size(spec, shards)}
+
+
+def run_key(spec: Spec) -> str:
+    """What a run directory is known by: the spec's hash, and the version of the random streams."""
+    return f"{spec.hash}-stream{STREAM_VERSION}"

@@ -1,0 +1,1 @@
+"""A run checked: draws made again, files and counts verified, gradients held against exact arithmetic."""

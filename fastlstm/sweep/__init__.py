@@ -1,0 +1,1 @@
+"""The sweep: from a spec to committed parts and tables."""

@@ -1,0 +1,95 @@
+"""Run a spec: into a directory, or in memory."""
+
+import os
+from collections.abc import Iterable
+
+import pandas as pd
+
+from fastlstm.runs import Run, SpecSource, as_spec
+from fastlstm.spec import Spec
+from fastlstm.store import RunDirectory
+from fastlstm.sweep.engine import in_memory, sweep
+from fastlstm.sweep.plan import Shard, layout, parts_of_shard, run_key
+from fastlstm.sweep.provenance import kernels, provenance
+from fastlstm.sweep.stopping import Progress, Stopper, quiet
+from fastlstm.threads import available_threads
+from fastlstm.verdicts.judge import judge_claims
+
+
+class OtherKernel(Exception):
+    """The draws that are there were computed by a kernel with other sources; the numbers of the two may differ."""
+
+
+def run(
+    spec: SpecSource,
+    out: str | os.PathLike[str],
+    *,
+    overrides: Iterable[str] = (),
+    threads: int | None = None,
+    shard: tuple[int, int] | None = None,
+    keep_going: bool = False,
+    mix_kernels: bool = False,
+    progress: Progress = quiet,
+    stopper: Stopper | None = None,
+) -> Run:
+    """Run a spec into a directory, or go on with one that was interrupted.
+
+    spec: a path, a mapping or a Spec; overrides: "key.path=value" strings. threads: all processors by default; their
+    number has no influence on the results. progress: called with the draws done and their total, once before
+    anything is computed and then after every slice. stopper: asks the run to end at the next part.
+
+    shard: (3, 16) computes the third of sixteen shares and makes no tables; shards may run at the same time, on any
+    machines that share the directory, and `merge` ends the run. keep_going: when a point fails, compute the others
+    first. mix_kernels: go on with draws that another version of the kernel began, whose numbers may differ.
+
+    Raises ValueError if there is no such shard; SpecError; DirectoryLocked; OtherSpec if the directory belongs to
+    another spec; OtherKernel; DiskError; Stopped; PointsFailed with keep_going, else whatever a point failed with.
+    """
+    share = None if shard is None else Shard.of(*shard)
+    ready = as_spec(spec, overrides)
+    made_by = provenance(ready.dtype)
+    with RunDirectory.open(
+        out,
+        spec_text=ready.normalised(folder=out),
+        spec_hash=run_key(ready),
+        provenance=made_by,
+        layout=layout(ready, shards=1 if share is None else share.total),
+        shard=share,
+    ) as directory:
+        if not mix_kernels:
+            _refuse_other_kernel(ready, directory, share, made_by["kernel"])
+        sweep(
+            ready,
+            directory,
+            threads=_threads(threads),
+            shard=share,
+            keep_going=keep_going,
+            progress=progress,
+            stopper=stopper or Stopper(),
+        )
+        if share is None:
+            judge_claims(ready, directory)
+            directory.finish()
+    return Run(out)
+
+
+def _refuse_other_kernel(spec: Spec, directory: RunDirectory, shard: Shard | None, kernel: str) -> None:
+    others = kernels(directory.earlier_sessions)
+    others.pop(kernel, None)
+    if not (others and directory.committed):
+        return
+    if any(part.id not in directory.committed for part in parts_of_shard(spec, directory.layout["part_draws"], shard)):
+        theirs = ", ".join(f"{version} ({digest[:12]})" for digest, version in others.items())
+        raise OtherKernel(
+            f"{directory.path} has draws computed by fastlstm {theirs}, whose kernel has other sources than this one "
+            f"({kernel[:12]}): their numbers may differ; give another directory, or allow it (--mix-kernels)"
+        )
+
+
+def _threads(wanted: int | None) -> int:
+    return available_threads() if wanted is None else wanted
+
+
+def simulate(spec: SpecSource, *, overrides: Iterable[str] = (), threads: int | None = None) -> pd.DataFrame:
+    """Run a small spec in memory and return its rows; nothing is written."""
+    return in_memory(as_spec(spec, overrides), threads=_threads(threads))
