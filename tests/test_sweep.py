@@ -15,14 +15,13 @@ import specs
 
 import fastlstm
 from fastlstm import replay
-from fastlstm.measures import group, selected
+from fastlstm.measures import FLAGS, group, selected
 from fastlstm.oracles import naive
 from fastlstm.oracles.naive import NAMES
 from fastlstm.store import NotARun, RunDirectory, content_hash, status
 from fastlstm.sweep.engine import sweep
 from fastlstm.sweep.plan import run_key as spec_key
 from fastlstm.sweep.stopping import Stopped, Stopper, quiet
-from fastlstm.tables import regimes
 
 MODES = ("full", "cec", "local")
 TWIN_DRAWS = 40  # of each point, every 37th
@@ -423,7 +422,7 @@ def test_the_regime_table_is_what_pandas_finds_in_the_rows(whole, whole_rows):
         row = table.loc[name]
         assert row["draws"] == len(rows)
         assert row["share"] == pytest.approx(len(rows) / 1500)
-        for flag in regimes.FLAGS:
+        for flag in FLAGS:
             assert row[flag] == rows[flag].sum()
             assert row[f"{flag}_low"] - 1e-12 <= rows[flag].mean() <= row[f"{flag}_high"] + 1e-12
         for measure in selected(specs.GROUPS, 33):
