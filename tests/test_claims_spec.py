@@ -13,7 +13,7 @@ from fastlstm.claims.grid import chains
 from fastlstm.measures import GROUPS, lags
 from fastlstm.spec import SpecError, json_schema, load
 from fastlstm.spec.claims import Claim, Vocabulary, vocabulary
-from fastlstm.tables.rows import row_schema
+from fastlstm.spec.grids import Grid
 from fastlstm.verdicts.judge import SCHEMA
 
 PAGE = (Path(__file__).parents[1] / "docs" / "claims.md").read_text()
@@ -44,7 +44,13 @@ def problems(*claims, overrides=(), **tables):
 
 
 def names(made):
-    return vocabulary(made.axes(), steps=made.steps, state=made.state, measure=made.measure, store=made.store)
+    return vocabulary(
+        made.axes(),
+        None if isinstance(made.steps, Grid) else made.steps,
+        made.row_layout,
+        groups=made.measure.groups,
+        rows=made.store.rows != "none",
+    )
 
 
 # accepted
@@ -119,7 +125,7 @@ def test_claims_may_name_just_the_columns_that_rows_have():
     for groups in (["norms"], list(GROUPS), ["gates", "lags"]):
         made = load(BASE | {"measure": {"groups": groups}, "state": {"h": {"normal": {}}}})
         known = names(made)
-        stored = set(row_schema(made, 1).names)
+        stored = set(made.row_layout.names)
         assert stored <= known.columns.keys() | known.constants.keys()
         assert set(known.columns) <= stored
         assert known.constants.keys() - stored == {"point"}

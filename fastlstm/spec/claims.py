@@ -18,10 +18,8 @@ from fastlstm.claims.grid import Axes, Indices
 from fastlstm.claims.prediction import Comparison, Ordering, parse_prediction
 from fastlstm.claims.statistic import STATISTICS, Part, Statistic, parse_statistic
 from fastlstm.claims.values import EVERYTHING, Array, Bounds, Numbers, Texts, Value, between, decided
-from fastlstm.names import PARAMETERS
-from fastlstm.spec.columns import axis_columns, chosen_measures, drawn_state
-from fastlstm.spec.grids import Broken, Grid, Model, Text, rule_broken
-from fastlstm.spec.sections import Measure, State, Store
+from fastlstm.spec.grids import Broken, Model, Text, rule_broken
+from fastlstm.spec.layout import RowLayout
 
 LONGEST = 10**6  # steps; for the names of all lags
 
@@ -160,30 +158,23 @@ class Vocabulary:
             raise ExpressionError("; ".join(wrong))
 
 
-def vocabulary(axes: Axes, *, steps: int | Grid[int], state: State, measure: Measure, store: Store) -> Vocabulary:
+def vocabulary(axes: Axes, steps: int | None, layout: RowLayout, *, groups: Collection[str], rows: bool) -> Vocabulary:
     """What the claims of a spec may name."""
-    chosen = chosen_measures(measure, steps)
     unbounded = between(-np.inf, np.inf)
     columns: dict[str, Value] = {"draw": between(0, np.inf)}
-    columns |= dict.fromkeys((*PARAMETERS, *drawn_state(state)), unbounded)
+    columns |= dict.fromkeys(layout.drawn, unbounded)
     columns |= dict.fromkeys(measures.REGIME_COLUMNS, Texts(np.asarray(0), measures.CLASSES))
     columns |= dict.fromkeys(measures.FLAGS, decided(np.asarray(True)))
-    columns |= {each.name: between(each.low, each.high) for each in chosen}
-    of_points = points.ranges(axes, None if isinstance(steps, Grid) else steps)
+    columns |= {each.name: between(each.low, each.high) for each in layout.measures}
+    of_points = points.ranges(axes, steps)
     return Vocabulary(
         points=of_points,
-        constants=as_rows_name_them(of_points, axes),
+        constants=layout.as_columns(of_points),
         columns=columns,
-        counted=[*measures.FLAGS, *(each.name for each in chosen if each.resolution is not None)],
-        groups=measure.groups,
-        rows=store.rows != "none",
+        counted=[*measures.FLAGS, *(each.name for each in layout.measures if each.resolution is not None)],
+        groups=groups,
+        rows=rows,
     )
-
-
-def as_rows_name_them(of_points: Mapping[str, Value], axes: Axes) -> dict[str, Value]:
-    """The names of points as rows have them: an axis of laws of a parameter leaves its name to the numbers drawn."""
-    renamed = {axis: column for column, axis in axis_columns(axes).items()}
-    return {renamed.get(name, name): value for name, value in of_points.items()}
 
 
 def broken_names(claims: Mapping[int, Claim], known: Vocabulary, axes: Axes) -> Iterator[Broken]:

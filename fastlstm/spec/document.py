@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self, overload
 
 from pydantic import (
@@ -28,7 +29,6 @@ from pydantic_core import ErrorDetails, core_schema
 
 from fastlstm.names import PARAMETERS
 from fastlstm.spec.claims import Claim, broken_at_points, broken_names, vocabulary
-from fastlstm.spec.columns import AxisValue
 from fastlstm.spec.distributions import Constant, Distribution
 from fastlstm.spec.grids import (
     MAX_POINTS,
@@ -44,6 +44,7 @@ from fastlstm.spec.grids import (
     rules_broken,
     variants,
 )
+from fastlstm.spec.layout import AxisValue, RowLayout, row_layout
 from fastlstm.spec.presets import PRESETS, PresetName
 from fastlstm.spec.problems import Problem, SpecError, dotted, explain
 from fastlstm.spec.processes import AnyProcess, FileInput, NormalInput, Process, Series
@@ -178,7 +179,15 @@ class Spec(Model):
         if claims and tables.keys() >= _NAMED_BY_CLAIMS:
             found = (_Axis((key, *place), grid.grid) for key in tables for place, grid in grids(tables[key]))
             axes = {axis.name: axis.shown for axis in found}
-            known = vocabulary(axes, **{key: tables[key] for key in ("steps", "state", "measure", "store")})
+            steps, groups = tables["steps"], tables["measure"].groups
+            longest = max(steps.grid) if isinstance(steps, Grid) else steps
+            known = vocabulary(
+                axes,
+                None if isinstance(steps, Grid) else steps,
+                row_layout(axes, state=tables["state"], groups=groups, longest=longest),
+                groups=groups,
+                rows=tables["store"].rows != "none",
+            )
             problems = list(broken_names(claims, known, axes))
         if problems or errors:
             raise rules_broken(problems, others=errors)
@@ -205,6 +214,12 @@ class Spec(Model):
     def axes(self) -> dict[str, list[AxisValue]]:
         """The axes by name, the slowest first, each with its values; a distribution by its label."""
         return {axis.name: axis.shown for axis in self._axes}
+
+    @cached_property
+    def row_layout(self) -> RowLayout:
+        """The columns of the rows."""
+        longest = max(self.steps.grid) if isinstance(self.steps, Grid) else self.steps
+        return row_layout(self.axes(), state=self.state, groups=self.measure.groups, longest=longest)
 
     def points(self) -> "Points":
         """All points."""
