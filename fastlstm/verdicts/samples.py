@@ -17,8 +17,7 @@ from fastlstm.claims.statistic import Part
 from fastlstm.claims.values import Numbers, Texts, Truths, Value, decided, known
 from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
 from fastlstm.spec import Spec
-from fastlstm.spec.claims import vocabulary
-from fastlstm.spec.grids import Grid
+from fastlstm.spec.vocabulary import vocabulary
 from fastlstm.store import PointReader
 from fastlstm.tables.counts import bin_edges
 from fastlstm.verdicts.estimates import Sample
@@ -37,11 +36,9 @@ class Evidence:
 
     def __init__(self, spec: Spec, path: str | os.PathLike[str]) -> None:
         self.axes = spec.axes()
-        self.steps = None if isinstance(spec.steps, Grid) else spec.steps
+        self.steps = spec.single_steps
         self.layout = spec.row_layout
-        self.names = vocabulary(
-            self.axes, self.steps, self.layout, groups=spec.measure.groups, rows=spec.store.rows != "none"
-        )
+        self.names = vocabulary(spec)
         self.of_points = points.over_points(self.axes, self.steps)
         self.total = points.count(self.axes)
         self.all_rows = spec.store.rows == "all"
