@@ -80,8 +80,10 @@ class Spec(Model):
     @classmethod
     def _check_input(cls, process: Process, info: ValidationInfo) -> Process:
         longest = max(_step_numbers(info), default=0)
-        if isinstance(process, FileInput) and process.series.size < longest:
-            right = f"has {process.series.size} rows, but windows of {longest} steps are asked for"
+        if isinstance(process, FileInput) and (rows := min(process.lengths)) < longest:
+            count = len(process.lengths)
+            shortest = "has" if count == 1 else f"the shortest of the {count:,} series has"
+            right = f"{shortest} {rows} rows, but windows of {longest} steps are asked for"
             raise rules_broken([(("file", "file"), process.file, right)])
         return process
 

@@ -1,6 +1,7 @@
 """Reads a spec from a TOML file or a mapping, and checks it whole."""
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -15,6 +16,10 @@ from fastlstm.spec.toml import printable
 from fastlstm.spec.vocabulary import broken_claims
 
 MOST_TOLD = 20  # problems of one kind
+
+
+class SpecWarning(UserWarning):
+    """A spec that can be used, and may be meant otherwise than it reads."""
 
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable[str] = ()) -> Spec:
@@ -55,6 +60,8 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
     if size > MAX_SPEC_BYTES:
         right = f"takes {size >> 20} MiB with every entry written out; at most {MAX_SPEC_BYTES >> 20} MiB are possible"
         raise SpecError([Problem(name, "", None, right)])
+    for note in spec.input.notes:
+        warnings.warn(f"{name}: input.file: {note}", SpecWarning, stacklevel=2)
     return spec
 
 

@@ -17,6 +17,11 @@ class Process(Model):
     process: str
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What about the inputs may be meant otherwise than it is read."""
+        return ()
+
+    @property
     def support(self) -> tuple[float, float]:
         """The ends of an interval that holds every input of this process, which has no grids."""
         return -math.inf, math.inf
@@ -141,15 +146,11 @@ class FileInput(Process):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What about the file may be meant otherwise than it is read."""
         return self._notes
 
     @property
     def support(self) -> tuple[float, float]:
         return float(self.series.min()), float(self.series.max())
-
-    def rule(self) -> str | None:
-        return "decimal and separator must differ" if (self.decimal or ".") == (self.separator or ",") else None
 
     @model_validator(mode="after")
     def _read(self, info: ValidationInfo) -> Self:

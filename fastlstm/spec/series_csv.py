@@ -29,6 +29,8 @@ class CsvStyle(NamedTuple):
 
 def csv_columns(data: bytes, names: Wanted, style: CsvStyle, *, compressed: bool) -> Columns:
     """The wanted columns of the bytes of a file. Raises SeriesError."""
+    if (style.decimal or ".") == (style.separator or ","):
+        raise SeriesError("decimal", "must differ from separator, which is a comma if it is left out")
     data = (_unpacked(data) if compressed else data).removeprefix(b"\xef\xbb\xbf")
     if style.comment is not None:
         data = re.sub(rb"(?m)^[ \t]*" + re.escape(style.comment.encode()) + rb".*(?:\r?\n|\Z)", b"", data)

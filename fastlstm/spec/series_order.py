@@ -1,11 +1,13 @@
 """Signs that a file holds several series under each other, in the order of its other columns."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_DATE = r"\d{4}-\d{2}-\d{2}"
 _RISING, _JUMPS = 0.9, 0.05  # shares of the rows
 
 
@@ -35,8 +37,8 @@ def _border(column: pa.ChunkedArray) -> int | None:
     if pa.types.is_temporal(kind) or pa.types.is_string(kind):
         ranks = pc.rank(column.combine_chunks(), tiebreaker="dense").to_numpy().astype(np.int64)
         steps = np.diff(ranks)
-        border = _jump(steps)
-        return _labels(ranks, steps) if border is None and pa.types.is_string(kind) else border
+        is_date = pa.types.is_temporal(kind) or re.match(_DATE, column[0].as_py())
+        return _jump(steps) if is_date else _label_border(ranks, steps)
     return None
 
 
@@ -46,7 +48,7 @@ def _jump(steps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int | None:
     return int(back[0]) + 1 if rises and len(back) else None
 
 
-def _labels(
+def _label_border(
     ranks: np.ndarray[tuple[int], np.dtype[np.int64]], steps: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> int | None:
     changes = np.flatnonzero(steps)
