@@ -26,7 +26,7 @@ TABLES = ("points", "regimes", "histograms", "claims")
 
 def column_bytes(column: pd.Series) -> bytes:
     """The values of a column, whatever type of text or category holds them."""
-    if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype == object:
+    if not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)):
         return "\0".join(column.astype(str)).encode()
     return np.ascontiguousarray(column.to_numpy()).tobytes()
 

@@ -23,7 +23,6 @@ import pyarrow as pa
 
 import fastlstm
 from fastlstm import store
-from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.store import PartEntry, PartId, RunDirectory, Stored
 from fastlstm.store.disk import Disk
 from fastlstm.store.parquet import encode, without_nulls
@@ -33,7 +32,6 @@ from fastlstm.sweep.plan import part_size, parts
 from fastlstm.sweep.recorder import Recorder
 from fastlstm.sweep.simulation import Simulation
 from fastlstm.sweep.stopping import Stopper
-from fastlstm.tables import rows as frames
 from fastlstm.tables.totals import Totals, write_tables
 from fastlstm.threads import available_threads
 
@@ -187,7 +185,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         spec = fastlstm.load(ROOT / "sims" / "atlas.toml", given.overrides)
-        print(f"columns of a row: {len(frames.row_schema(spec, STREAM_VERSION))}")
+        print(f"columns of a row: {len(spec.row_layout.names)}")
         share = cost(spec, folder, given.rounds)
         steps_alone(spec, folder)
         large = many_parts(folder / "large", given.parts)

@@ -14,7 +14,7 @@ from fastlstm.sweep.provenance import kernels, provenance
 from fastlstm.sweep.session import OtherKernel
 from fastlstm.sweep.simulation import Simulation
 from fastlstm.sweep.stopping import PointsFailed, Stopped, Stopper
-from fastlstm.tables import rows as frames
+from fastlstm.tables.rows import Rows
 
 SPEC = specs.SHORT | {"draws": 300}  # six points
 
@@ -72,15 +72,15 @@ def test_without_keep_going_the_first_failure_ends_the_run(tmp_path, monkeypatch
 
 def test_a_point_that_fails_within_a_part_leaves_nothing_of_the_part(tmp_path, monkeypatch, undisturbed_hash):
     monkeypatch.setattr("fastlstm.sweep.engine.slice_size", lambda spec, steps: 64)
-    make_rows = frames.rows
+    make_rows = Rows.table
 
-    def rows(spec, schema, point, draws, *rest):
+    def rows(self, point, draws, *rest):
         if point.index == 2 and draws[0] == 128:
             raise ValueError("a defect in the third slice")
-        return make_rows(spec, schema, point, draws, *rest)
+        return make_rows(self, point, draws, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(frames, "rows", rows)
+        patch.setattr(Rows, "table", rows)
         with pytest.raises(PointsFailed, match="point 2: ValueError: a defect"):
             fastlstm.run(SPEC, tmp_path, keep_going=True)
     assert sorted(status(tmp_path).draws_by_point) == [0, 1, 3, 4, 5]

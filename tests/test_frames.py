@@ -13,7 +13,7 @@ import fastlstm
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.measures import DEFAULT_GROUPS, selected
 from fastlstm.oracles.naive import NAMES
-from fastlstm.tables.rows import points_table, row_schema
+from fastlstm.tables.rows import Rows, points_table
 
 LABELS = ["left", "mid", "right"]
 REGIMES = ["regime_f", "regime_i", "regime_o"]
@@ -32,7 +32,7 @@ def frame(run):
 
 
 def schema(**changes):
-    return row_schema(fastlstm.load(specs.WHOLE | changes), STREAM_VERSION)
+    return Rows(fastlstm.load(specs.WHOLE | changes), STREAM_VERSION).schema
 
 
 # pandas
@@ -206,7 +206,7 @@ def test_axes_have_the_type_of_their_values():
     params = {"preset": {"grid": ["pytorch", "keras"]}, "W_y": {"grid": [{"normal": {}}, 0.5]}}
     inputs = {"mean": {"grid": [0, 1]}}
     spec = fastlstm.load({"draws": 1, "steps": {"grid": [5, 10]}, "params": params, "input": inputs})
-    types = {field.name: field.type for field in row_schema(spec, STREAM_VERSION)}
+    types = {field.name: field.type for field in Rows(spec, STREAM_VERSION).schema}
     assert pa.types.is_int64(types["steps"])
     assert pa.types.is_float64(types["input_mean"])
     assert pa.types.is_dictionary(types["preset"])

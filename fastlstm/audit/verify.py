@@ -14,7 +14,6 @@ from fastlstm.runs import Run
 from fastlstm.spec import Spec, SpecError
 from fastlstm.store import PartEntry, Problem
 from fastlstm.sweep.plan import kept_draws
-from fastlstm.tables import rows as frames
 from fastlstm.tables.counts import Counts
 from fastlstm.tables.regimes import classify, flags, regime_number
 from fastlstm.tables.totals import Totals
@@ -43,7 +42,7 @@ class Recount:
         self._spec = spec
         self._part_draws = part_draws
         self._points = len(spec.points())
-        self._measures = frames.chosen_measures(spec)
+        self._measures = spec.row_layout.measures
         self._totals = Totals(spec)
         self._point: int | None = None
         self._draws = 0

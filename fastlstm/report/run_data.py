@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from fastlstm.measures import Measure
 from fastlstm.report.tally import Tally
 from fastlstm.runs import Run
-from fastlstm.tables.rows import chosen_measures
 
 MOST_ROWS = 4_000_000  # six float32 columns of them are 100 MB
 
@@ -24,7 +23,7 @@ class Evidence:
         self.name = name
         self.title = self.spec.title or name
         self.status = run.status()
-        self.measures: dict[str, Measure] = {measure.name: measure for measure in chosen_measures(self.spec)}
+        self.measures: dict[str, Measure] = {measure.name: measure for measure in self.spec.row_layout.measures}
         self._rows: dict[str, NDArray[Any]] = {}
 
     @cached_property

@@ -1,6 +1,9 @@
-"""The spec of a simulation: read from TOML, checked whole, expanded to points, and known by its content."""
+"""The spec of a simulation: read from TOML, checked whole, expanded to points, and identified by its content."""
 
-from fastlstm.spec.document import Point, Spec, json_schema, load
+from fastlstm.spec.document import Spec
+from fastlstm.spec.loading import load
+from fastlstm.spec.points import Point
 from fastlstm.spec.problems import Problem, SpecError
+from fastlstm.spec.schema import json_schema
 
 __all__ = ["Point", "Problem", "Spec", "SpecError", "json_schema", "load"]

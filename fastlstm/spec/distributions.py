@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from fastlstm.names import PARAMETERS
-from fastlstm.spec.grids import Griddable, OneKeyTable, rule_broken
+from fastlstm.spec.grids import Griddable, OneKeyTable, members, rule_broken
 
 if TYPE_CHECKING:
     ParameterName = str
@@ -35,7 +35,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Distribution(OneKeyTable):
-    """The law of one random number, drawn as a monotone function of one uniform."""
+    """The distribution of one random number, drawn as a monotone function of one uniform.
+
+    `name` and `arguments` are what the kernel's table of distributions takes.
+    """
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The numbers that the kernel takes, of a distribution without grids."""
+        return self.numbers
 
     @property
     def label(self) -> str:
@@ -73,8 +81,8 @@ class Constant(Distribution):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_number(cls, given: Any) -> Any:
-        return given if isinstance(given, dict | Constant) else {"value": given}
+    def _take_number(cls, item: Any) -> Any:
+        return item if isinstance(item, dict | Constant) else {"value": item}
 
     @model_serializer(mode="wrap")
     def _put_in(self, dump: SerializerFunctionWrapHandler) -> Any:
@@ -135,7 +143,10 @@ class LogitUniform(Interval):
 
     name = "logit_uniform"
     low: Griddable[Share] = Field(default=0.0, description="The lowest gate value, from 0.")
-    high: Griddable[Share] = Field(default=1.0, description="The highest gate value, to 1.")
+    # smaller ones times a uniform would leave float32
+    high: Griddable[Annotated[float, Field(ge=1e-25, le=1)]] = Field(
+        default=1.0, description="The highest gate value, from 1e-25 to 1."
+    )
 
     @property
     def support(self) -> tuple[float, float]:
@@ -159,6 +170,10 @@ class Choice(Distribution):
         return self.values
 
     @property
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.values,)
+
+    @property
     def support(self) -> tuple[float, float]:
         return min(self.values), max(self.values)
 
@@ -171,6 +186,11 @@ class Chrono(Distribution):
         default=None,
         description="The longest expected memory, above 2 steps; if left out, the steps of the point.",
     )
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        (t_max,) = self.numbers
+        return 1.0, t_max - 1.0
 
 
 class Orthogonal(Distribution):
@@ -187,13 +207,17 @@ class Tied(Distribution):
     to: ParameterName = Field(description="The other parameter, which must not be tied itself.")
     factor: Griddable[Number] = Field(default=1.0, description="What its value is multiplied with.")
 
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        return PARAMETERS.index(self.to), *self.numbers
 
-def _name_of(given: Any) -> str | None:
-    if isinstance(given, Distribution):
-        return given.name
-    if not isinstance(given, dict):
+
+def _name_of(item: Any) -> str | None:
+    if isinstance(item, Distribution):
+        return item.name
+    if not isinstance(item, dict):
         return Constant.name
-    (name,) = given if len(given) == 1 else (None,)
+    (name,) = item if len(item) == 1 else (None,)
     return name
 
 
@@ -221,9 +245,4 @@ def _stands_alone(distribution: Distribution) -> Distribution:
 # one that needs neither the other parameters nor the steps of the point
 LoneDistribution = Annotated[AnyDistribution, AfterValidator(_stands_alone)]
 
-DISTRIBUTIONS: dict[str, type[Distribution]] = {
-    kind.name: kind
-    for kind in (
-        Constant, Normal, Uniform, LogUniform, Choice, LogitUniform, Triangular, Chrono, Orthogonal, Tied,
-    )
-}  # fmt: skip
+DISTRIBUTIONS: dict[str, type[Distribution]] = members(AnyDistribution)

@@ -1,35 +1,18 @@
-"""The spec of a simulation: read from TOML, checked whole, expanded to points, and known by its content.
-
-`load` makes a `Spec`, or raises one `SpecError` with everything that is wrong. A `Spec` may carry grids; its
-points are what they expand to, with nothing left open. `Spec.hash` names the content.
-"""
+"""The spec of a simulation: its tables, the rules between them, its axes, its text and the hash of its content."""
 
 import hashlib
 import json
 import math
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, Self, overload
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-    model_validator,
-)
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import ErrorDetails, core_schema
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from fastlstm.names import PARAMETERS
-from fastlstm.spec.claims import Claim, broken_at_points, broken_names, vocabulary
-from fastlstm.spec.columns import AxisValue
-from fastlstm.spec.distributions import Constant, Distribution
+from fastlstm.spec.claims import Claim
 from fastlstm.spec.grids import (
     MAX_POINTS,
     Grid,
@@ -38,59 +21,21 @@ from fastlstm.spec.grids import (
     Place,
     Text,
     grids,
-    printable,
-    resolve,
     rule_broken,
     rules_broken,
     variants,
 )
-from fastlstm.spec.presets import PRESETS, PresetName
-from fastlstm.spec.problems import Problem, SpecError, dotted, explain
-from fastlstm.spec.processes import AnyProcess, FileInput, NormalInput, Process, Series
-from fastlstm.spec.sections import Delay, Loss, Measure, Params, State, Store, with_steps
-from fastlstm.spec.sources import ReadError, override, plain, read
+from fastlstm.spec.layout import AxisValue, RowLayout, row_layout
+from fastlstm.spec.parameters import Params
+from fastlstm.spec.points import Axis, Points
+from fastlstm.spec.presets import PRESETS
+from fastlstm.spec.processes import AnyProcess, FileInput, NormalInput, Process
+from fastlstm.spec.sections import Delay, Loss, Measure, State, Store
+from fastlstm.spec.series import Series
+from fastlstm.spec.toml import toml
 
-TABLE_NAMES = ("params", "state", "input", "loss", "measure", "store")
-_NAMED_BY_CLAIMS = {"steps", "params", "state", "input", "measure", "store"}
-
-
-@dataclass(frozen=True)
-class Point:
-    """One combination of the values on a spec's axes: a distribution for everything, and no grid.
-
-    index   its number, from 0; the last axis moves fastest
-    axes    its value on each axis; a distribution by its label, a preset by its name
-    steps   the number of time steps T
-    params  14 distributions, in the order of PARAMETERS
-    h, C    the distributions of h_0 and C_0
-    """
-
-    index: int
-    axes: dict[str, AxisValue]
-    steps: int
-    params: tuple[Distribution, ...]
-    h: Distribution
-    C: Distribution
-    input: Process
-    loss: Loss
-
-
-class _Axis(NamedTuple):
-    place: Place
-    values: tuple[Any, ...]
-
-    @property
-    def name(self) -> str:
-        return "_".join(part for part in self.place if part != "params")
-
-    @property
-    def shown(self) -> list[AxisValue]:
-        if not isinstance(self.values[0], Distribution):
-            return list(self.values)
-        # an axis becomes one column, so numbers and labels do not mix
-        if all(isinstance(value, Constant) for value in self.values):
-            return [value.value for value in self.values]
-        return [value.label for value in self.values]
+MAX_STEPS = 10**6
+_LONG = 1000  # characters of an entry
 
 
 class Spec(Model):
@@ -101,7 +46,7 @@ class Spec(Model):
         default=0, description="The key of the random streams, 0 to 2^64 - 1."
     )
     draws: Annotated[int, Field(ge=1, le=10**15)] = Field(description="The number of draws of each point, 1 to 10^15.")
-    steps: Griddable[Annotated[int, Field(ge=1, le=10**6)]] = Field(
+    steps: Griddable[Annotated[int, Field(ge=1, le=MAX_STEPS)]] = Field(
         description="The number of time steps of a draw, 1 to 10^6; may be a grid."
     )
     dtype: Literal["float64", "float32"] = Field(
@@ -117,10 +62,8 @@ class Spec(Model):
     measure: Measure = Field(default=Measure(), description="What is measured of each draw.")
     store: Store = Field(default=Store(), description="What is written of each draw.")
     claim: Annotated[tuple[Claim, ...], Field(strict=False)] = Field(
-        default=(), description="What the draws are to judge; no part of the content."
+        default=(), description="The claims that the draws are to judge; no part of the content."
     )
-
-    _axes: tuple[_Axis, ...] = PrivateAttr(default=())
 
     # A rule between tables hangs on the later one and not on the whole spec, so that it is tested, and its
     # problem told, while another table is still wrong.
@@ -137,8 +80,10 @@ class Spec(Model):
     @classmethod
     def _check_input(cls, process: Process, info: ValidationInfo) -> Process:
         longest = max(_step_numbers(info), default=0)
-        if isinstance(process, FileInput) and process.series.size < longest:
-            right = f"has {process.series.size} rows, but windows of {longest} steps are asked for"
+        if isinstance(process, FileInput) and (rows := min(process.lengths)) < longest:
+            count = len(process.lengths)
+            shortest = "has" if count == 1 else f"the shortest of the {count:,} series has"
+            right = f"{shortest} {rows} rows, but windows of {longest} steps are asked for"
             raise rules_broken([(("file", "file"), process.file, right)])
         return process
 
@@ -160,55 +105,52 @@ class Spec(Model):
             raise rules_broken(problems)
         return loss
 
-    @field_validator("claim", mode="wrap")
+    @field_validator("claim", mode="before")
     @classmethod
-    def _check_claims(
-        cls, given: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> tuple[Claim, ...]:
-        if not isinstance(given, list | tuple):
+    def _check_claims(cls, claims: Any) -> Any:
+        if not isinstance(claims, list | tuple):
             raise rule_broken("must be a list of tables; write [[claim]]")
-        claims: dict[int, Claim] = {}
-        errors: list[ErrorDetails] = []
-        for number, table in enumerate(given):
-            try:
-                (claims[number],) = handler([table])
-            except ValidationError as error:
-                errors += [{**each, "loc": (number, *each["loc"][1:])} for each in error.errors()]
-        tables, problems = info.data, []
-        if claims and tables.keys() >= _NAMED_BY_CLAIMS:
-            found = (_Axis((key, *place), grid.grid) for key in tables for place, grid in grids(tables[key]))
-            axes = {axis.name: axis.shown for axis in found}
-            known = vocabulary(axes, **{key: tables[key] for key in ("steps", "state", "measure", "store")})
-            problems = list(broken_names(claims, known, axes))
-        if problems or errors:
-            raise rules_broken(problems, others=errors)
-        return tuple(claims.values())
+        return claims
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _find_axes(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        spec = handler(given)
-        if spec is given:
-            return spec
-        order = {place: position for position, place in enumerate(_tables_in(given))}
-        axes = sorted(grids(spec), key=lambda axis: order.get(axis[0], len(order)))
-        spec._axes = tuple(_Axis(place, grid.grid) for place, grid in axes)
-        if len(spec.points()) > MAX_POINTS:
-            sizes = ", ".join(f"{axis.name} ({len(axis.values):_})" for axis in spec._axes)
-            count = len(spec.points())
+    @model_validator(mode="after")
+    def _check_points(self) -> "Spec":
+        axes = self._axes
+        if (count := math.prod(len(axis.values) for axis in axes)) > MAX_POINTS:
+            sizes = ", ".join(f"{axis.name} ({len(axis.values):_})" for axis in axes)
             raise rule_broken(f"the grids {sizes} make {count:_} points; at most {MAX_POINTS:_} are possible")
-        steps = None if isinstance(spec.steps, Grid) else spec.steps
-        if spec.claim and (problems := list(broken_at_points(spec.claim, spec.axes(), steps))):
-            raise rules_broken((("claim", *place), value, right) for place, value, right in problems)
-        return spec
+        return self
+
+    @cached_property
+    def _axes(self) -> tuple[Axis, ...]:
+        return tuple(Axis(place, grid.grid) for place, grid in grids(self))
+
+    @cached_property
+    def _points(self) -> Points:
+        return Points(
+            self._axes, steps=self.steps, params=self.params, state=self.state, process=self.input, loss=self.loss
+        )
 
     def axes(self) -> dict[str, list[AxisValue]]:
-        """The axes by name, the slowest first, each with its values; a distribution by its label."""
+        """The axes by name, the slowest first, each with its values; a distribution by its label.
+
+        Their order is steps, the parameters in theirs, state, input, whatever the order of keys in a file.
+        """
         return {axis.name: axis.shown for axis in self._axes}
 
-    def points(self) -> "Points":
+    def points(self) -> Points:
         """All points."""
-        return Points(self)
+        return self._points
+
+    @property
+    def single_steps(self) -> int | None:
+        """The number of steps of every draw; None where steps is an axis."""
+        return None if isinstance(self.steps, Grid) else self.steps
+
+    @cached_property
+    def row_layout(self) -> RowLayout:
+        """The columns of the rows."""
+        longest = max(self.steps.grid) if isinstance(self.steps, Grid) else self.steps
+        return row_layout(self.axes(), state=self.state, groups=self.measure.groups, longest=longest)
 
     def series(self) -> Series | None:
         """The series of a file input as it is fed in: float64, shape (rows,), read-only; or None."""
@@ -220,23 +162,22 @@ class Spec(Model):
         An input file's path is absolute, or relative to `folder`, where the text is going to lie.
         """
         document = self.model_dump(mode="json", exclude_none=True)
-        document = _with_axes_in_order(document, [axis.place for axis in self._axes if len(axis.place) > 1])
         if folder is not None and isinstance(self.input, FileInput):
             document["input"]["file"] = os.path.relpath(self.input.file, os.path.abspath(folder))
-        tables = [name for name in document if name in TABLE_NAMES]
+        document["params"] = _long_entries_once(document["params"])
         claims = document.pop("claim")
-        lines = [f"{key} = {_toml(value)}" for key, value in document.items() if key not in tables]
-        headed = [(f"[{name}]", document[name]) for name in tables] + [("[[claim]]", claim) for claim in claims]
+        lines = [f"{key} = {toml(value)}" for key, value in document.items() if key not in SECTIONS]
+        headed = [(f"[{name}]", document[name]) for name in SECTIONS] + [("[[claim]]", claim) for claim in claims]
         for heading, table in headed:
-            lines += ["", heading, *(f"{key} = {_toml(value)}" for key, value in table.items())]
+            lines += ["", heading, *(f"{key} = {toml(value)}" for key, value in table.items())]
         return "\n".join(lines) + "\n"
 
     @property
     def hash(self) -> str:
         """SHA-256, in hexadecimal, of all that the results depend on.
 
-        That is not the title, comments, the order of keys, or where an input file lies. It is the order of
-        the grids, which numbers the points, and the bytes of an input file.
+        That is not the title, the claims, comments, the order of keys, or where an input file lies. It is the order
+        of values in a grid, which numbers the points, and the bytes of an input file.
         """
         text = json.dumps(self._content(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -245,11 +186,7 @@ class Spec(Model):
         """The keys in which two specs differ, a line each with both values; empty if the hashes agree."""
         here, there = self._rows(), other._rows()
         keys = [key for key in here | there if here.get(key) != there.get(key)]
-        lines = [f"{key}: {here.get(key, 'absent')} here, {there.get(key, 'absent')} there" for key in keys]
-        mine, theirs = list(self.axes()), list(other.axes())
-        if mine != theirs and sorted(mine) == sorted(theirs):
-            lines.append(f"order of the grids: {', '.join(mine)} here, {', '.join(theirs)} there")
-        return lines
+        return [f"{key}: {here.get(key, 'absent')} here, {there.get(key, 'absent')} there" for key in keys]
 
     def _content(self) -> dict[str, Any]:
         cosmetic: Any = {"title": True, "claim": True, "input": {"file"}}
@@ -257,61 +194,34 @@ class Spec(Model):
         if isinstance(self.params.preset, Grid):
             # what the presets say and not only their names
             content["params"]["preset"] = [
-                {name: law.model_dump(mode="json", exclude_none=True) for name, law in PRESETS[preset].items()}
+                {name: each.model_dump(mode="json", exclude_none=True) for name, each in PRESETS[preset].items()}
                 for preset in self.params.preset.grid
             ]
-        return content | {"axes": [axis.name for axis in self._axes]}
+        return content
 
     def _rows(self) -> dict[str, str]:
         rows: dict[str, str] = {}
         for key, value in self._content().items():
-            if key in TABLE_NAMES:
-                rows |= {f"{key}.{inner}": _toml(item) for inner, item in value.items()}
-            elif key != "axes":
-                rows[key] = _toml(value)
+            if key in SECTIONS:
+                rows |= {f"{key}.{inner}": toml(item) for inner, item in value.items()}
+            else:
+                rows[key] = toml(value)
         return rows
 
 
-class Points(Sequence[Point]):
-    """The points of a spec; each is made when it is asked for."""
+# the tables of a spec by their names, in their order; [[claim]] is a list
+SECTIONS = ("params", "state", "input", "loss", "measure", "store")
 
-    def __init__(self, spec: Spec) -> None:
-        self._spec = spec
-        self._shown = list(spec.axes().values())
 
-    def __len__(self) -> int:
-        return math.prod(map(len, self._shown))
-
-    @overload
-    def __getitem__(self, index: int) -> Point: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Point]: ...
-    def __getitem__(self, index: int | slice) -> Point | list[Point]:
-        numbers = range(len(self))[index]
-        return self._point(numbers) if isinstance(numbers, int) else [self._point(number) for number in numbers]
-
-    def _point(self, index: int) -> Point:
-        spec, shown, chosen, rest = self._spec, {}, {}, index
-        for axis, labels in zip(reversed(spec._axes), reversed(self._shown), strict=True):
-            rest, position = divmod(rest, len(labels))
-            chosen[axis.place] = axis.values[position]
-            shown[axis.name] = labels[position]
-        steps: int = resolve(spec.steps, chosen, ("steps",))
-        preset: PresetName | None = resolve(spec.params.preset, chosen, ("params", "preset"))
-        params = []
-        for name in PARAMETERS:
-            key, entry = spec.params.entry(name, preset)
-            params.append(with_steps(resolve(entry, chosen, ("params", key)), steps))
-        return Point(
-            index=index,
-            axes=dict(reversed(shown.items())),
-            steps=steps,
-            params=tuple(params),
-            h=resolve(spec.state.h, chosen, ("state", "h")),
-            C=resolve(spec.state.C, chosen, ("state", "C")),
-            input=resolve(spec.input, chosen, ("input",)),
-            loss=spec.loss,
-        )
+def _long_entries_once(params: dict[str, Any]) -> dict[str, Any]:
+    """[params] with the longest entry that several parameters share written once, as their default."""
+    texts = {key: toml(value) for key, value in params.items() if key in PARAMETERS}
+    shared = [text for text, count in Counter(texts.values()).items() if count > 1 and len(text) > _LONG]
+    if "default" in params or not shared:
+        return params
+    text = max(shared, key=len)
+    serves = [key for key in texts if texts[key] == text]
+    return {"default": params[serves[0]]} | {key: value for key, value in params.items() if key not in serves}
 
 
 def _step_numbers(info: ValidationInfo) -> tuple[int, ...]:
@@ -320,106 +230,3 @@ def _step_numbers(info: ValidationInfo) -> tuple[int, ...]:
     if steps is None:
         return ()
     return steps.grid if isinstance(steps, Grid) else (steps,)
-
-
-def _tables_in(document: Any, place: Place = ()) -> Iterator[Place]:
-    """The places of all tables in the document's order; `steps` first, as TOML has it before its tables."""
-    if isinstance(document, Mapping):
-        for key in sorted(document, key=lambda key: place == () and key != "steps"):
-            yield (*place, key)
-            yield from _tables_in(document[key], (*place, key))
-
-
-def _with_axes_in_order(table: dict[str, Any], places: Iterable[Place]) -> dict[str, Any]:
-    """`table` with its keys so ordered that it reads back with the grids at `places` in that order."""
-    below = [place for place in places if place]
-    first = dict.fromkeys(place[0] for place in below)
-    return {
-        key: _with_axes_in_order(table[key], [place[1:] for place in below if place[0] == key])
-        if key in first
-        else table[key]
-        for key in [*first, *(key for key in table if key not in first)]
-    }
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case dict():
-            return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(_toml, value)) + "]"
-        case _:
-            return repr(value)
-
-
-class _JsonSchema(GenerateJsonSchema):
-    """TOML has no null, and a key needs no second name."""
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super().default_schema(schema)
-        return {key: value for key, value in made.items() if key != "default" or value is not None}
-
-    def encode_default(self, dft: Any) -> Any:
-        value = super().encode_default(dft)
-        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a spec, for editors that check and complete TOML."""
-    text = json.dumps(Spec.model_json_schema(schema_generator=_JsonSchema))
-    for number, name in enumerate(dict.fromkeys(re.findall(r"#/\$defs/(Grid[^\"]*)", text)), start=1):
-        # pydantic names a grid by all of its type
-        text = text.replace(f'/{name}"', f'/Grid{number}"').replace(f'"{name}":', f'"Grid{number}":')
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **json.loads(text)}
-
-
-def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable[str] = ()) -> Spec:
-    """Read and check a spec.
-
-    Parameters
-    ----------
-    source
-        The path of a TOML file, or a mapping of the same shape.
-    overrides
-        "key.path=value" strings, applied in order before the check. A value is read as TOML, and taken for a
-        string if it is none. Tables that do not exist are made.
-
-    Raises
-    ------
-    SpecError
-        For everything that is wrong, all at once.
-    """
-    name = printable(str(source)) if isinstance(source, str | os.PathLike) else "spec"
-    problems: list[Problem] = []
-    try:
-        folder, given = read(source)
-        document = plain(given)
-        overridden = [place for text in overrides if (place := override(document, text, problems))]
-        try:
-            spec = Spec.model_validate(document, context={"folder": folder})
-        except ValidationError as error:
-            for details in error.errors():
-                if details["type"] == "too_short" and details["input"]:
-                    continue  # its values are wrong, and each of them has an error of its own
-                key, value, message = explain(details, document, Spec)
-                is_overridden = any(f"{key}.".startswith(f"{dotted(place)}.") for place in overridden)
-                if overridden and key.startswith("claim["):
-                    message += '; --set "claim=[]" leaves all claims out'
-                problems.append(Problem("--set" if is_overridden else name, key, value, message))
-        if problems:
-            raise SpecError(dict.fromkeys(problems))
-    except ReadError as error:
-        raise SpecError([Problem(name, "", None, str(error))]) from None
-    except RecursionError:
-        raise SpecError([Problem(name, "", None, "tables or lists are nested too deeply")]) from None
-    return spec

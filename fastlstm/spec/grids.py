@@ -1,13 +1,12 @@
-"""The ground that every table of a spec stands on: strict models, and grids in place of values.
+"""Base classes of the tables of a spec: strict models, and grids.
 
 Where a field is `Griddable`, the table `{ grid = [...] }` may stand instead of a value. It makes an axis.
 """
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, Union
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +22,10 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from fastlstm.spec.toml import show
 
 MAX_POINTS = 1_000_000
 
@@ -38,21 +40,17 @@ def rule_broken(right: str) -> PydanticCustomError:
 Broken = tuple[tuple[str | int, ...], Any, str]  # the place below a table, the value there, and what is right
 
 
-def rules_broken(problems: Iterable[Broken], *, others: Iterable[ErrorDetails] = ()) -> ValidationError:
-    """Several broken rules, and errors that were found before, as one error."""
-    found: list[InitErrorDetails] = [
+def rules_broken(problems: Iterable[Broken]) -> ValidationError:
+    """Several broken rules as one error."""
+    errors: list[InitErrorDetails] = [
         {"type": rule_broken(right), "loc": place, "input": value} for place, value, right in problems
     ]
-    for error in others:
-        kind, context = error["type"], error.get("ctx", {})
-        again = rule_broken(context["right"]) if kind == "rule" else kind
-        found.append({"type": again, "loc": error["loc"], "input": error["input"], "ctx": context})
-    return ValidationError.from_exception_data("spec", found)
+    return ValidationError.from_exception_data("spec", errors)
 
 
 def _without_surrogates(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise rule_broken("holds half a surrogate pair, which is no text")
+        raise rule_broken("holds half a surrogate pair; a text must be valid Unicode")
     return text
 
 
@@ -89,8 +87,8 @@ class OneKeyTable(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_out(cls, given: Any) -> Any:
-        return given[cls.name] if isinstance(given, dict) and given.keys() == {cls.name} else given
+    def _take_out(cls, table: Any) -> Any:
+        return table[cls.name] if isinstance(table, dict) and table.keys() == {cls.name} else table
 
     @model_serializer(mode="wrap")
     def _put_in(self, dump: SerializerFunctionWrapHandler) -> Any:
@@ -142,23 +140,26 @@ class Grid(Model, Generic[Value]):
         return values
 
 
-if TYPE_CHECKING:
-    Griddable = Union[Value, Grid[Value]]  # noqa: UP007 - an alias that takes an argument
-else:
-
-    class Griddable:
-        """`Griddable[T]`: a T, or `{ grid = [...] }` of several T."""
-
-        def __class_getitem__(cls, value_type):
-            return Annotated[
-                Annotated[value_type, Tag("<value>")] | Annotated[Grid[value_type], Tag("<grid>")],
-                Discriminator(_grid_or_value),
-            ]
-
-
-def _grid_or_value(given: object) -> str:
-    is_grid = isinstance(given, Grid) or (isinstance(given, Mapping) and "grid" in given)
+def _grid_or_value(item: object) -> str:
+    is_grid = isinstance(item, Grid) or (isinstance(item, dict) and "grid" in item)
     return "<grid>" if is_grid else "<value>"
+
+
+# a value, or `{ grid = [...] }` of several
+Griddable = TypeAliasType(
+    "Griddable",
+    Annotated[
+        Annotated[Value, Tag("<value>")] | Annotated[Grid[Value], Tag("<grid>")],
+        Discriminator(_grid_or_value),
+    ],
+    type_params=(Value,),
+)
+
+
+def members(union: Any) -> dict[str, Any]:
+    """The classes of a discriminated union by their tags, in the order of its declaration."""
+    alternatives = (get_args(member) for member in get_args(get_args(union)[0]))
+    return {tag.tag: kind for kind, tag in alternatives}
 
 
 def grids(node: Any, place: Place = ()) -> Iterator[tuple[Place, Grid[Any]]]:
@@ -196,33 +197,3 @@ def variants(node: Any) -> Iterator[Any]:
         raise rule_broken(f"its grids make {count:_} combinations; at most {MAX_POINTS:_} are possible")
     for values in product(*(axis.grid for axis in axes.values())):
         yield resolve(node, dict(zip(axes, values, strict=True)))
-
-
-def show(value: object, length: int = 80) -> str:
-    """`value` as TOML would write it, for a message: printable, and cut to `length` characters."""
-    try:
-        text = _written(value)
-    except (ValueError, RecursionError):  # an int with too many digits to print, a list that holds itself
-        text = f"a very large {type(value).__name__}"
-    return text if len(text) <= length else text[: length - 3] + "..."
-
-
-def printable(text: str) -> str:
-    """`text` with what cannot be printed written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _written(value: object) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return printable(json.dumps(value, ensure_ascii=False))
-        case Model():
-            return _written(value.model_dump(exclude_none=True))
-        case Mapping():
-            return "{" + ", ".join(f"{key} = {_written(item)}" for key, item in value.items()) + "}"
-        case list() | tuple():
-            return "[" + ", ".join(map(_written, value)) + "]"
-        case _:
-            return printable(str(value))

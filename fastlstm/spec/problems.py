@@ -9,10 +9,12 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from fastlstm.spec.claims import Claim
-from fastlstm.spec.distributions import DISTRIBUTIONS
-from fastlstm.spec.grids import Model, printable, show
+from fastlstm.spec.distributions import DISTRIBUTIONS, Distribution
+from fastlstm.spec.document import SECTIONS, Spec
+from fastlstm.spec.grids import Model
 from fastlstm.spec.processes import PROCESSES
-from fastlstm.spec.sections import SECTIONS, Delay
+from fastlstm.spec.sections import Delay
+from fastlstm.spec.toml import printable, shortened, show
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class SpecError(Exception):
 
 def dotted(place: Iterable[str | int]) -> str:
     """A place as TOML writes it, with list positions in brackets: `params.b_f.grid[2]`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    return printable("".join(parts)).removeprefix(".")
+    parts = (f"[{part}]" if isinstance(part, int) else f".{shortened(printable(part))}" for part in place)
+    return "".join(parts).removeprefix(".")
 
 
 NO_GRID = "a grid cannot stand here, only on steps and on the values of [params], [state] and [input]"
@@ -58,41 +60,45 @@ BOUNDS = {
 }
 
 
-def explain(error: ErrorDetails, document: dict[str, Any], root: type[Model]) -> tuple[str, str | None, str]:
-    """Key, value and message of one of pydantic's errors about `document`, which `root` is the model of."""
-    kind, given = error["type"], error["input"]
+def explain(error: ErrorDetails, document: dict[str, Any]) -> tuple[str, str | None, str]:
+    """Key, value and message of one of pydantic's errors about `document`."""
+    kind, value = error["type"], error["input"]
     place = _place_in(document, error["loc"])
     if kind == "missing":
-        return dotted(place), None, _missing(error["loc"], root)
+        return dotted(place), None, _missing(error["loc"])
     if place == ("input",) and kind.startswith("union_tag"):
-        name = given["process"]
+        name = value["process"]
         return "input.process", show(name), _not_among(name, PROCESSES, "process")
-    nothing = not place or (kind == "rule" and given is None)
-    return dotted(place), None if nothing else show(given), _message(error, place, root)
+    nothing = not place or (kind == "rule" and value is None)
+    return dotted(place), None if nothing else show(value), _message(error, place)
 
 
-def _message(error: ErrorDetails, place: tuple[str | int, ...], root: type[Model]) -> str:
-    kind, given, context = error["type"], error["input"], error.get("ctx", {})
+def _message(error: ErrorDetails, place: tuple[str | int, ...]) -> str:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
     match kind:
         case "rule":
             return str(context["right"])
         case "extra_forbidden":
-            return _unknown_key(error["loc"], root)
+            return _unknown_key(error["loc"])
         case "union_tag_invalid" if context["tag"] != "grid":
-            known = [*DISTRIBUTIONS, *([Delay.name] if place[0] == "loss" else [])]
-            return _not_among(context["tag"], known, "distribution")
+            names = [*DISTRIBUTIONS, *([Delay.name] if place[0] == "loss" else [])]
+            return _not_among(context["tag"], names, "distribution")
         case "union_tag_not_found":
             return f"must be a number, or a table with one key, one of {', '.join(DISTRIBUTIONS)}"
-        case _ if isinstance(given, dict) and "grid" in given:
+        case _ if isinstance(value, dict) and "grid" in value:
             return NO_GRID
         case "literal_error":
-            return _not_among(given, re.findall(r"'([^']*)'", str(context["expected"])), "word")
-        case "float_type" if isinstance(given, int) and not isinstance(given, bool):
+            return _not_among(value, re.findall(r"'([^']*)'", str(context["expected"])), "word")
+        case "float_type" if isinstance(value, str) and (names := difflib.get_close_matches(value, DISTRIBUTIONS, n=1)):
+            return f"must be a number or a table; did you mean {_example(DISTRIBUTIONS[names[0]])}?"
+        case "model_type" if place == ("input",) and isinstance(value, str) and value in PROCESSES:
+            return f"must be a table; write process = {show(value)} in [input]"
+        case "float_type" if isinstance(value, int) and not isinstance(value, bool):
             return "is too large a number"
         case "float_type":
             return "must be a number"
-        case "int_type" if isinstance(given, float) and given.is_integer() and abs(given) < 1e16:
-            return f"must be a whole number; write {int(given)}"
+        case "int_type" if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
+            return f"must be a whole number; write {int(value)}"
         case "int_type":
             return "must be a whole number"
         case "finite_number":
@@ -107,7 +113,7 @@ def _message(error: ErrorDetails, place: tuple[str | int, ...], root: type[Model
             return "must hold at least one value"
         case "model_type":
             return "must be a table"
-        case "greater_than" if given == 0 and place[-1] == "std":
+        case "greater_than" if value == 0 and place[-1] == "std":
             return "must be greater than 0; for a value that never varies, use the constant"
         case _ if kind in BOUNDS:
             (bound,) = context.values()
@@ -115,41 +121,52 @@ def _message(error: ErrorDetails, place: tuple[str | int, ...], root: type[Model
     return error["msg"]
 
 
-def _missing(loc: tuple[int | str, ...], root: type[Model]) -> str:
-    field = (_model_at(loc[:-1], root) or root).model_fields[str(loc[-1])]
+def _example(distribution: type[Distribution]) -> str:
+    """A distribution as it is written, with dots for the numbers that it needs."""
+    needed = (f"{key} = ..." for key, field in distribution.model_fields.items() if field.is_required())
+    inner = ", ".join(needed)
+    return f"{{ {distribution.name} = {{ {inner} }} }}" if inner else f"{{ {distribution.name} = {{}} }}"
+
+
+def _missing(loc: tuple[int | str, ...]) -> str:
+    field = (_model_at(loc[:-1]) or Spec).model_fields[str(loc[-1])]
     return f"is missing. {field.description}"
 
 
-def _not_among(given: object, known: Iterable[str], what: str) -> str:
-    guess = difflib.get_close_matches(given, known, n=1) if isinstance(given, str) else []
-    return f"no such {what}; did you mean {guess[0]}?" if guess else f"must be one of {', '.join(known)}"
+def _not_among(value: object, names: Iterable[str], what: str) -> str:
+    guess = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
+    return f"no such {what}; did you mean {guess[0]}?" if guess else f"must be one of {', '.join(names)}"
 
 
-def _unknown_key(loc: tuple[int | str, ...], root: type[Model]) -> str:
-    model, key = _model_at(loc[:-1], root), str(loc[-1])
-    known = ["grid"] if model is None else list(model.model_fields)
-    guess = difflib.get_close_matches(key, known, n=1)
+def _unknown_key(loc: tuple[int | str, ...]) -> str:
+    model, key = _model_at(loc[:-1]), str(loc[-1])
+    names = ["grid"] if model is None else list(model.model_fields)
+    guess = difflib.get_close_matches(key, names, n=1)
     if guess:
         return f"no such key; did you mean {guess[0]}?"
-    for name, table in SECTIONS.items():
+    for name, table in _TABLES.items():
         if key in table.model_fields:
             return f"no such key here; it belongs in [{name}]"
-    if key in root.model_fields:
+    if key in Spec.model_fields:
         return "no such key here; it belongs before or beside the tables, not in one"
-    return f"no such key; the keys are {', '.join(known)}"
+    return f"no such key; the keys are {', '.join(names)}"
 
 
-def _model_at(loc: tuple[int | str, ...], root: type[Model]) -> type[Model] | None:
+_TABLES: dict[str, type[Model]] = {
+    name: model for name in SECTIONS if isinstance(model := Spec.model_fields[name].annotation, type)
+}
+_MODELS: dict[str, type[Model]] = {**_TABLES, **DISTRIBUTIONS, Delay.name: Delay, "claim": Claim}
+
+
+def _model_at(loc: tuple[int | str, ...]) -> type[Model] | None:
     """The model of the table at `loc`; None for the table of a grid."""
     if not loc:
-        return root
+        return Spec
     if loc[-1] == "<grid>":
         return None
     if loc[0] == "input" and len(loc) == 2:
         return PROCESSES[str(loc[1])]
-    names = [part for part in loc if isinstance(part, str) and not part.startswith("<")]
-    models: dict[str, type[Model]] = SECTIONS | DISTRIBUTIONS | {Delay.name: Delay, "claim": Claim}
-    return models[names[-1]]
+    return _MODELS[[part for part in loc if isinstance(part, str) and not part.startswith("<")][-1]]
 
 
 def _place_in(document: Any, loc: tuple[int | str, ...]) -> tuple[str | int, ...]:

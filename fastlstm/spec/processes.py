@@ -1,26 +1,25 @@
-"""The input processes of a spec, and the series that windows are taken from."""
+"""The input processes of a spec."""
 
-import hashlib
 import math
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
 from fastlstm.spec.distributions import LARGEST, Constant, Interval, LoneDistribution, Number, Positive, Uniform
-from fastlstm.spec.grids import Griddable, Model, Text, rules_broken, show
-
-Series = np.ndarray[Any, np.dtype[np.float64]]
+from fastlstm.spec.grids import Griddable, Model, Text, members, rules_broken
+from fastlstm.spec.series import CsvStyle, Series, SeriesError, find, read_series
 
 
 class Process(Model):
     """How the inputs x_1 .. x_T of a draw are made."""
 
     process: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What about the inputs may be meant otherwise than it is read."""
+        return ()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -61,7 +60,10 @@ class SineInput(Process):
 
     process: Literal["sine"]
     amplitude: Griddable[Number] = Field(default=1.0, description="The largest input.")
-    period: Griddable[Positive] = Field(description="The steps of a full turn, above 0.")
+    # of a million turns a step float64 keeps no more than four digits of the phase
+    period: Griddable[Annotated[float, Field(ge=1e-6, le=LARGEST)]] = Field(
+        description="The steps of a full turn, at least 1e-6."
+    )
     phase: Griddable[LoneDistribution] = Field(
         default=Uniform(low=0.0, high=1.0),
         description="The phase of a draw in turns: a number or a distribution.",
@@ -94,27 +96,57 @@ class WalkInput(Process):
     std: Griddable[Positive] = Field(default=1.0, description="The standard deviation of one step, above 0.")
 
 
+_Character = Annotated[str, Field(pattern=r"^[\t -!#-~]$")]
+
+
 class FileInput(Process):
     """Windows of a recorded series: as many neighbouring rows as steps, the first of them drawn uniformly."""
 
     process: Literal["file"] = "file"
-    file: Text = Field(description="A .csv or .parquet file; a relative path starts at the spec's folder, else here.")
-    column: Text = Field(description="The column that holds the series: numbers, and none of them missing.")
+    file: Text = Field(
+        description="A .csv, .csv.gz or .parquet file, or a folder of .parquet files, which follow each other in the "
+        "order of their names; a relative path starts at the spec's folder, else here."
+    )
+    column: Text = Field(description="The column that holds the series: a finite number in every row.")
+    by: Text | None = Field(
+        default=None,
+        description="A column that names the series of each row, where several stand in one file; no window crosses "
+        "from one to another.",
+    )
+    separator: _Character | None = Field(default=None, description='Between the cells of a CSV file; "," if left out.')
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description='The decimal point of a CSV file; "." if left out.'
+    )
+    comment: _Character | None = Field(
+        default=None, description="Lines of a CSV file that begin with this character are skipped."
+    )
     standardize: bool = Field(
         default=False,
         description="Subtract the column's mean and divide by its population standard deviation.",
     )
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
         default=None,
-        description="SHA-256 of the file, in hexadecimal: filled in on reading; if given, it must agree.",
+        description="SHA-256 of the file, in hexadecimal: filled in on reading; if it is there, it must agree. Of a "
+        "folder it is that of the SHA-256 of its files.",
     )
 
     _values: bytes = PrivateAttr(default=b"")  # not an array, so that models compare with ==
+    _lengths: tuple[int, ...] = PrivateAttr(default=())
+    _notes: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def series(self) -> Series:
-        """The column, standardized if asked for: float64, shape (rows,), read-only."""
+        """The column, standardized if asked for: float64, shape (rows,), read-only; with `by` series after series."""
         return np.frombuffer(self._values, dtype=np.float64)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The number of rows of each series."""
+        return self._lengths
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._notes
 
     @property
     def support(self) -> tuple[float, float]:
@@ -123,90 +155,31 @@ class FileInput(Process):
     @model_validator(mode="after")
     def _read(self, info: ValidationInfo) -> Self:
         try:
-            path = _find(self.file, (info.context or {}).get("folder"))
-            data = path.read_bytes()
-            sha256 = hashlib.sha256(data).hexdigest()
-            if self.sha256 not in (None, sha256):
-                raise _SeriesError("sha256", f"the file has changed; its SHA-256 is now {sha256}")
-            values = _column(data, self.column, parquet=path.suffix.lower() == ".parquet")
-            values = _standardized(values) if self.standardize else values
-            if np.abs(values).max() > LARGEST:
-                raise _SeriesError("column", f"has values beyond {LARGEST:g}; rescale or standardize it")
-        except _SeriesError as error:
+            path = find(self.file, (info.context or {}).get("folder"))
+            content = read_series(
+                path,
+                self.column,
+                by=self.by,
+                style=CsvStyle(self.separator, self.decimal, self.comment),
+                sha256=self.sha256,
+                standardize=self.standardize,
+            )
+            if np.abs(content.values).max() > LARGEST:
+                raise SeriesError("column", f"has values beyond {LARGEST:g}; rescale or standardize it")
+        except SeriesError as error:
             raise rules_broken([((error.key,), getattr(self, error.key), error.right)]) from None
-        except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
-            raise rules_broken([(("file",), self.file, f"cannot be read: {show(error, 200)}")]) from None
-        self._values = values.tobytes()
+        self._values, self._lengths, self._notes = content.values.tobytes(), content.lengths, content.notes
         # frozen for everybody else; this completes the model before anyone has seen it
-        self.__dict__.update(file=str(path), sha256=sha256)
+        self.__dict__.update(file=str(path), sha256=content.sha256)
         return self
 
 
-class _SeriesError(Exception):
-    """What is wrong with the file, at which key of [input]."""
-
-    def __init__(self, key: str, right: str) -> None:
-        super().__init__(right)
-        self.key, self.right = key, right
-
-
-def _find(file: str, folder: Path | None) -> Path:
-    if not file.lower().endswith((".csv", ".parquet")):
-        raise _SeriesError("file", "must be a .csv or a .parquet file")
-    places = list(dict.fromkeys((start / file).absolute() for start in (folder or Path(), Path())))
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        raise _SeriesError(
-            "file", f"no such file; looked for {' and '.join(show(str(place), 200) for place in places)}"
-        )
-    if path.stat().st_size == 0:
-        raise _SeriesError("file", "is an empty file")
-    return path.resolve()
-
-
-_NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-
-
-def _column(data: bytes, column: str, *, parquet: bool) -> Series:
-    source = pa.BufferReader(data)
-    table = pa.parquet.read_table(source) if parquet else pa.csv.read_csv(source)
-    names = table.column_names
-    if names.count(column) != 1:
-        wrong = "several columns have this name" if column in names else "no such column"
-        raise _SeriesError("column", f"{wrong}; the file has {show(names, 200)}")
-    cells = table.column(column)
-    if len(cells) == 0:
-        raise _SeriesError("file", "has no rows")
-    if not any(numeric(cells.type) for numeric in _NUMERIC):
-        raise _SeriesError("column", f"must hold numbers only; it was read as {cells.type}")
-    values: Series = np.array(cells.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
-    unusable = np.flatnonzero(~np.isfinite(values))
-    if unusable.size:
-        raise _SeriesError("column", f"row {unusable[0] + 1} is empty, NaN or infinite; each must be a number")
-    return values
-
-
-def _standardized(values: Series) -> Series:
-    # fsum rounds once, so that mean and deviation are the same on every machine
-    try:
-        mean = math.fsum(values) / len(values)
-        gaps = [value - mean for value in values.tolist()]  # ** 2 would be libm's pow
-        deviation = math.sqrt(math.fsum(gap * gap for gap in gaps) / len(values))
-    except OverflowError:
-        mean, deviation = 0.0, math.inf
-    # the computed deviation of a constant column need not be exactly 0, so its range is asked too
-    if values.min() == values.max() or not 0 < deviation < np.inf:
-        raise _SeriesError("standardize", "the column's standard deviation is 0 or too large; set this to false")
-    standardized: Series = (values - mean) / deviation
-    return standardized
-
-
-def _name_of_process(given: Any) -> str | None:
-    if isinstance(given, Process):
-        return given.process
-    if not isinstance(given, dict):
+def _name_of_process(table: Any) -> str | None:
+    if isinstance(table, Process):
+        return table.process
+    if not isinstance(table, dict):
         return "normal"
-    name = given.get("process", "file" if "file" in given else "normal")
+    name = table.get("process", "file" if "file" in table else "normal")
     return name if isinstance(name, str) else None
 
 
@@ -221,12 +194,4 @@ AnyProcess = Annotated[
     Discriminator(_name_of_process),
 ]
 
-PROCESSES: dict[str, type[Process]] = {
-    "normal": NormalInput,
-    "uniform": UniformInput,
-    "constant": ConstantInput,
-    "sine": SineInput,
-    "ar1": AR1Input,
-    "walk": WalkInput,
-    "file": FileInput,
-}
+PROCESSES: dict[str, type[Process]] = members(AnyProcess)

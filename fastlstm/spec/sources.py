@@ -1,6 +1,7 @@
 """Where a spec comes from: a TOML file or a mapping, and overrides, as tables not checked yet."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.spec.grids import Place, printable, show
+from fastlstm.spec.files import FileError, read_regular
+from fastlstm.spec.grids import Place
 from fastlstm.spec.problems import Problem, dotted
+from fastlstm.spec.toml import printable, show
 
 MAX_SPEC_BYTES = 2**24
+MOST_KEY_PARTS = 12
+
+# tomllib takes time with the square of the parts; no other text of a spec has that many in a row
+_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DEEP_KEY = re.compile(rf"(?:{_PART}[ \t]*+\.[ \t]*+){{{MOST_KEY_PARTS},}}", re.ASCII)
 
 
 class ReadError(Exception):
@@ -26,19 +34,20 @@ def read(source: object) -> tuple[Path | None, Mapping[str, Any]]:
         raise ReadError("must be the path of a TOML file, or a mapping")
     try:
         path = Path(source)
-        if not path.is_file():
-            raise ReadError("is not a file" if path.exists() else "no such file")
-        if path.stat().st_size > MAX_SPEC_BYTES:
-            raise ReadError(f"is larger than {MAX_SPEC_BYTES >> 20} MiB, which no spec is")
-        data = path.read_bytes()
-    except (OSError, ValueError, TypeError) as error:
+        data = read_regular(path, MAX_SPEC_BYTES)
+    except FileError as error:
+        raise ReadError(str(error)) from None
+    except (ValueError, TypeError) as error:
         raise ReadError(f"cannot be read: {show(error, 200)}") from None
     if not data.strip():
         raise ReadError("is empty; a spec has at least draws, steps and [params]")
     if b"\0" in data:
         raise ReadError("is a binary file; a spec is TOML text")
     try:
-        return path.parent, tomllib.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
+        if _DEEP_KEY.search(text):
+            raise ReadError(f"has a dotted key of more than {MOST_KEY_PARTS} parts; the longest of a spec has 6")
+        return path.parent, tomllib.loads(text)
     except UnicodeDecodeError as error:
         byte, position = data[error.start], error.start
         raise ReadError(f"is not UTF-8 text: byte {byte:#04x} at position {position}") from None
@@ -67,6 +76,9 @@ def override(document: dict[str, Any], text: object, problems: list[Problem]) ->
     place = tuple(part.strip() for part in key.split("."))
     if not equals or not all(place):
         problems.append(Problem("--set", "", None, f"{show(text)} must have the form key.path=value"))
+        return None
+    if len(place) > MOST_KEY_PARTS:
+        problems.append(Problem("--set", "", None, f"{show(text)} has a key of more than {MOST_KEY_PARTS} parts"))
         return None
     table = document
     for depth, part in enumerate(place[:-1], start=1):

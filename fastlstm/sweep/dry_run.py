@@ -5,13 +5,11 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.spec import Spec
 from fastlstm.store.parquet import encode
 from fastlstm.sweep.plan import Shard, kept_draws, part_size, parts_of_shard
 from fastlstm.sweep.recorder import Recorder
 from fastlstm.sweep.simulation import Simulation, slice_size
-from fastlstm.tables.rows import row_schema
 
 _SAMPLE_SECONDS = 0.5
 
@@ -71,7 +69,7 @@ def estimate(spec: Spec, out: str | os.PathLike[str], *, threads: int, shard: Sh
         points=len(points),
         draws=draws,
         rows=rows,
-        columns=len(row_schema(spec, STREAM_VERSION)),
+        columns=len(spec.row_layout.names),
         bytes=round(row_bytes / len(ends) * rows),
         seconds=seconds / sampled_steps * steps_a_draw * draws / threads,
     )

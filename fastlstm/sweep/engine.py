@@ -15,14 +15,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.spec import Point, Spec
 from fastlstm.store import RunDirectory
 from fastlstm.sweep.plan import Part, Shard, part_size, parts, parts_of_shard
 from fastlstm.sweep.recorder import Recorder
 from fastlstm.sweep.simulation import Columns, Simulation, slice_size
 from fastlstm.sweep.stopping import Failures, PointsFailed, Progress, Stopped, Stopper, quiet
-from fastlstm.tables import rows as frames
 from fastlstm.tables.counts import Counts
 from fastlstm.tables.totals import Totals, write_tables
 from fastlstm.threads import in_order
@@ -219,8 +217,8 @@ def in_memory(spec: Spec, *, threads: int) -> pd.DataFrame:
             number = pa.array(np.full(len(table), point.index, np.int32))
             tables.append(table.add_column(0, "point", number))
     if not tables:
-        empty = recorder.schema.empty_table()
+        empty = recorder.rows.schema.empty_table()
         tables.append(empty.add_column(0, "point", pa.array([], pa.int32())))
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    frame.attrs.update(frames.attributes(spec, STREAM_VERSION))
+    frame.attrs.update(recorder.rows.attributes)
     return frame

@@ -7,9 +7,9 @@ from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.spec import Point, Spec
 from fastlstm.sweep.plan import kept_draws
 from fastlstm.sweep.simulation import Columns
-from fastlstm.tables import rows as frames
 from fastlstm.tables.counts import Counts
 from fastlstm.tables.regimes import classify, flags, regime_number
+from fastlstm.tables.rows import Rows
 
 
 class Recorder:
@@ -17,11 +17,10 @@ class Recorder:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.schema = frames.row_schema(spec, STREAM_VERSION)
-        self.measures = frames.chosen_measures(spec)
+        self.rows = Rows(spec, STREAM_VERSION)
 
     def new_counts(self) -> Counts:
-        return Counts(self.measures)
+        return Counts(self.spec.row_layout.measures)
 
     def record(self, point: Point, first: int, draws: int, columns: Columns, counts: Counts) -> pa.Table | None:
         """Count the draws of a slice; the rows that are kept of them, or None if the run keeps none."""
@@ -40,4 +39,4 @@ class Recorder:
             columns = {name: column[chosen] for name, column in columns.items()}
             classes = {name: column[chosen] for name, column in classes.items()}
             marks = {name: column[chosen] for name, column in marks.items()}
-        return frames.rows(self.spec, self.schema, point, kept, columns, classes, marks)
+        return self.rows.table(point, kept, columns, classes, marks)

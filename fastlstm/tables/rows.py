@@ -8,11 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastlstm import measures
 from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
-from fastlstm.names import PARAMETERS
 from fastlstm.spec import Point, Spec
-from fastlstm.spec import columns as spec_columns
 
 _CLASS_TYPE = pa.dictionary(pa.int8(), pa.string(), ordered=True)
 
@@ -23,40 +20,6 @@ def _axis_type(values: list[Any]) -> pa.DataType:
     return pa.int64() if all(isinstance(value, int) for value in values) else pa.float64()
 
 
-def axis_columns(spec: Spec) -> dict[str, str]:
-    """The axes that need a column of their own, by its name: a parameter's own column holds its numbers."""
-    return spec_columns.axis_columns(spec.axes())
-
-
-def chosen_measures(spec: Spec) -> tuple[measures.Measure, ...]:
-    """The measures that rows of the spec have; the longest draws decide which lags there are."""
-    return spec_columns.chosen_measures(spec.measure, spec.steps)
-
-
-def attributes(spec: Spec, stream_version: int) -> dict[str, Any]:
-    """What a data frame says of itself in `attrs`: the spec's hash and seed, units and meanings of the measures."""
-    chosen = chosen_measures(spec)
-    return {
-        "fastlstm": {"spec_hash": spec.hash, "stream_version": stream_version, "seed": spec.seed},
-        "units": {measure.name: measure.unit for measure in chosen},
-        "meanings": {measure.name: measure.meaning for measure in chosen},
-    }
-
-
-def row_schema(spec: Spec, stream_version: int) -> pa.Schema:
-    """The schema of stored rows: draw, axes, parameters, regimes, flags, measures; provenance in its metadata."""
-    real = pa.float32() if spec.store.dtype == "float32" else pa.float64()
-    fields = [("draw", pa.int64())]
-    fields += [(column, _axis_type(spec.axes()[name])) for column, name in axis_columns(spec).items()]
-    fields += [(name, real) for name in (*PARAMETERS, *spec_columns.drawn_state(spec.state))]
-    fields += [(name, _CLASS_TYPE) for name in REGIME_COLUMNS]
-    fields += [(name, pa.bool_()) for name in FLAGS]
-    fields += [(measure.name, real) for measure in chosen_measures(spec)]
-    # pandas restores DataFrame.attrs from this key
-    text = json.dumps(attributes(spec, stream_version), sort_keys=True)
-    return pa.schema(fields, metadata={"PANDAS_ATTRS": text})
-
-
 def _axis_column(kind: pa.DataType, values: list[Any], value: Any, count: int) -> pa.Array:
     if pa.types.is_dictionary(kind):
         place = np.full(count, values.index(value), np.int32)
@@ -64,33 +27,54 @@ def _axis_column(kind: pa.DataType, values: list[Any], value: Any, count: int) -
     return pa.array(np.full(count, value), kind)
 
 
-def rows(
-    spec: Spec,
-    schema: pa.Schema,
-    point: Point,
-    draws: NDArray[np.int64],
-    columns: Mapping[str, NDArray[Any]],
-    classes: Mapping[str, NDArray[np.int8]],
-    marks: Mapping[str, NDArray[np.bool_]],
-) -> pa.Table:
-    """The rows of some draws of a point; a measure that the point does not have (a lag beyond its T) is NaN."""
-    axes = {column: (spec.axes()[name], point.axes[name]) for column, name in axis_columns(spec).items()}
-    arrays = []
-    for field in schema:
-        name = field.name
-        if name == "draw":
-            arrays.append(pa.array(draws))
-        elif name in classes:
-            arrays.append(pa.DictionaryArray.from_arrays(classes[name], pa.array(CLASSES), ordered=True))
-        elif name in marks:
-            arrays.append(pa.array(marks[name]))
-        elif name in columns:
-            arrays.append(pa.array(columns[name]))
-        elif name in axes:
-            arrays.append(_axis_column(field.type, *axes[name], len(draws)))
-        else:
-            arrays.append(pa.array(np.full(len(draws), np.nan), field.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
+class Rows:
+    """Makes the stored rows of a spec: the columns of its `row_layout` as Arrow tables.
+
+    attributes  what a data frame of them has in `attrs`: the spec's hash and seed, units and meanings of the measures
+    schema      the types of the columns, and the attributes as metadata from which pandas restores them
+    """
+
+    def __init__(self, spec: Spec, stream_version: int) -> None:
+        layout, axes = spec.row_layout, spec.axes()
+        self.attributes: dict[str, Any] = {
+            "fastlstm": {"spec_hash": spec.hash, "stream_version": stream_version, "seed": spec.seed},
+            "units": {measure.name: measure.unit for measure in layout.measures},
+            "meanings": {measure.name: measure.meaning for measure in layout.measures},
+        }
+        self._axes = {column: (name, axes[name]) for column, name in layout.axes.items()}
+        real = pa.float32() if spec.store.dtype == "float32" else pa.float64()
+        types: dict[str, pa.DataType] = {"draw": pa.int64()}
+        types |= {column: _axis_type(values) for column, (_, values) in self._axes.items()}
+        types |= dict.fromkeys(REGIME_COLUMNS, _CLASS_TYPE) | dict.fromkeys(FLAGS, pa.bool_())
+        fields = [(name, types.get(name, real)) for name in layout.names]
+        self.schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(self.attributes, sort_keys=True)})
+
+    def table(
+        self,
+        point: Point,
+        draws: NDArray[np.int64],
+        columns: Mapping[str, NDArray[Any]],
+        classes: Mapping[str, NDArray[np.int8]],
+        marks: Mapping[str, NDArray[np.bool_]],
+    ) -> pa.Table:
+        """The rows of some draws of a point; a measure that the point does not have (a lag beyond its T) is NaN."""
+        arrays = []
+        for field in self.schema:
+            name = field.name
+            if name == "draw":
+                arrays.append(pa.array(draws))
+            elif name in classes:
+                arrays.append(pa.DictionaryArray.from_arrays(classes[name], pa.array(CLASSES), ordered=True))
+            elif name in marks:
+                arrays.append(pa.array(marks[name]))
+            elif name in columns:
+                arrays.append(pa.array(columns[name]))
+            elif name in self._axes:
+                axis, values = self._axes[name]
+                arrays.append(_axis_column(field.type, values, point.axes[axis], len(draws)))
+            else:
+                arrays.append(pa.array(np.full(len(draws), np.nan), field.type))
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
 def points_table(spec: Spec, draws: Sequence[int]) -> pa.Table:

@@ -22,7 +22,7 @@ class Totals:
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
-        self._measures = frames.chosen_measures(spec)
+        self._measures = spec.row_layout.measures
         self._open: dict[int, Counts] = {}
         self._regimes: dict[int, list[dict[str, object]]] = {}
         self._histograms: dict[int, pa.Table] = {}

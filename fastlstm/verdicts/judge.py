@@ -111,7 +111,7 @@ class _Judge:
         part, names = self.statistic.parts[0], self.evidence.names
         alone = self.statistic.is_plain and part.given is None and part.function in ("share", "mean")
         # counts know all draws: where fewer have rows, pairs of these say less
-        return part if alone and names.rows and (names.histogram(part) is None or self.evidence.all_rows) else None
+        return part if alone and names.has_rows and (names.histogram(part) is None or self.evidence.all_rows) else None
 
     def _estimate(self, point: int, errors: Sequence[float]) -> Estimate:
         parts = self.statistic.parts

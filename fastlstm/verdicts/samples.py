@@ -17,9 +17,7 @@ from fastlstm.claims.statistic import Part
 from fastlstm.claims.values import Numbers, Texts, Truths, Value, decided, known
 from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
 from fastlstm.spec import Spec
-from fastlstm.spec.claims import as_rows_name_them, vocabulary
-from fastlstm.spec.columns import chosen_measures
-from fastlstm.spec.grids import Grid
+from fastlstm.spec.vocabulary import vocabulary
 from fastlstm.store import PointReader
 from fastlstm.tables.counts import bin_edges
 from fastlstm.verdicts.estimates import Sample
@@ -38,14 +36,14 @@ class Evidence:
 
     def __init__(self, spec: Spec, path: str | os.PathLike[str]) -> None:
         self.axes = spec.axes()
-        self.steps = None if isinstance(spec.steps, Grid) else spec.steps
-        self.names = vocabulary(self.axes, steps=spec.steps, state=spec.state, measure=spec.measure, store=spec.store)
+        self.steps = spec.single_steps
+        self.layout = spec.row_layout
+        self.names = vocabulary(spec)
         self.of_points = points.over_points(self.axes, self.steps)
         self.total = points.count(self.axes)
         self.all_rows = spec.store.rows == "all"
         self._reader = PointReader(path)
-        measures = chosen_measures(spec.measure, spec.steps)
-        self._resolutions = {each.name: each.resolution for each in measures if each.resolution is not None}
+        self._resolutions = {each.name: each.resolution for each in self.layout.measures if each.resolution is not None}
         self._counts = lru_cache(maxsize=4)(self._read_counts)
 
     def sample(self, part: Part, point: int) -> Sample:
@@ -59,7 +57,7 @@ class Evidence:
 
     def in_rows(self, part: Part, point: int) -> Sample:
         """The same from rows, in the order of the draws."""
-        constants = as_rows_name_them(self.at(point), self.axes)
+        constants = self.layout.as_columns(self.at(point))
         needed = self.names.needed(part)
         found = []
         for table in self._reader.rows(point, needed):
@@ -69,7 +67,7 @@ class Evidence:
 
     def _in_counts(self, part: Part, point: int, histogram: str) -> Sample:
         regime, bins, counts, low, high = self._counts(point, histogram)
-        named = as_rows_name_them(self.at(point), self.axes)
+        named = self.layout.as_columns(self.at(point))
         place = [regime // 9, regime // 3 % 3, regime % 3]
         named |= {name: Texts(codes, CLASSES) for name, codes in zip(REGIME_COLUMNS, place, strict=True)}
         if histogram in FLAGS:
