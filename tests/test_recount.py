@@ -13,10 +13,10 @@ import pytest
 import specs
 
 import fastlstm
-from fastlstm.store import PartId, RunDirectory, content_hash, status
+from fastlstm.store import PartId, content_hash, status
 from fastlstm.store import verify as verify_files
-from fastlstm.sweep.plan import layout
-from fastlstm.sweep.plan import run_key as spec_key
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan
 
 SPEC = specs.SHORT | {"draws": 900, "params": specs.SHORT["params"] | {"b_i": 0.0}}  # three points
 PART = PartId(1, 0)
@@ -39,9 +39,7 @@ def copy(run, tmp_path):
 
 
 def opened(path, spec=SPEC):
-    ready = fastlstm.load(spec)
-    text = ready.normalised(folder=path)
-    return RunDirectory.open(path, spec_text=text, spec_hash=spec_key(ready), provenance={}, layout=layout(ready))
+    return open_directory(Plan.of_new_run(fastlstm.load(spec)), path, made_by={})
 
 
 def unchanged(table):

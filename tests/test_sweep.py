@@ -18,9 +18,10 @@ from fastlstm import replay
 from fastlstm.measures import group, selected
 from fastlstm.oracles import naive
 from fastlstm.oracles.naive import NAMES
-from fastlstm.store import NotARun, RunDirectory, content_hash, status
+from fastlstm.store import NotARun, content_hash, status
 from fastlstm.sweep.engine import sweep
-from fastlstm.sweep.plan import run_key as spec_key
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.stopping import Stopped, Stopper, quiet
 from fastlstm.tables import regimes
 
@@ -39,15 +40,9 @@ def changed(spec, **tables):
 
 def run_in_parts(spec, path, *, part_draws, threads=2, progress=quiet, stopper=None):
     """`fastlstm.run` with another size of the parts."""
-    ready = fastlstm.load(spec)
-    with RunDirectory.open(
-        path,
-        spec_text=ready.normalised(folder=path),
-        spec_hash=spec_key(ready),
-        provenance={},
-        layout={"part_draws": part_draws},
-    ) as directory:
-        sweep(ready, directory, threads=threads, progress=progress, stopper=stopper or Stopper())
+    plan = Plan(fastlstm.load(spec), part_draws)
+    with open_directory(plan, path, made_by={}) as directory:
+        sweep(plan, directory, threads=threads, progress=progress, stopper=stopper or Stopper())
         directory.finish()
     return fastlstm.read(path)
 

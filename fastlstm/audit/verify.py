@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from fastlstm import store
 from fastlstm.measures import ADJOINTS, CLASSES, FLAGS, GATES, SHARES
 from fastlstm.runs import Run
-from fastlstm.spec import Spec, SpecError
+from fastlstm.spec import SpecError
 from fastlstm.store import PartEntry, Problem
-from fastlstm.sweep.plan import kept_draws
+from fastlstm.sweep.plan import Plan
 from fastlstm.tables import rows as frames
 from fastlstm.tables.counts import Counts
 from fastlstm.tables.regimes import classify, flags, regime_number
@@ -29,7 +29,7 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[Proble
     """
     try:
         spec = Run(path).spec()
-        examiner = Recount(spec, store.status(path).layout["part_draws"])
+        examiner = Recount(Plan(spec, store.status(path).layout["part_draws"]))
     except (SpecError, store.Damaged) as error:
         unread = Problem("_spec.toml", f"cannot be used, so tables and rows were not compared: {error}")
         return [*store.verify(path, repair=repair), unread]
@@ -39,12 +39,11 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[Proble
 class Recount:
     """Counts parts and makes tables once more, while `store.verify` reads them."""
 
-    def __init__(self, spec: Spec, part_draws: int) -> None:
-        self._spec = spec
-        self._part_draws = part_draws
-        self._points = len(spec.points())
-        self._measures = frames.chosen_measures(spec)
-        self._totals = Totals(spec)
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._spec = plan.spec
+        self._measures = frames.chosen_measures(plan.spec)
+        self._totals = Totals(plan.spec)
         self._point: int | None = None
         self._draws = 0
 
@@ -73,17 +72,17 @@ class Recount:
         return None
 
     def _wrong_range(self, entry: PartEntry) -> str | None:
-        point, number = entry.part
-        first = number * self._part_draws
-        if point >= self._points or first >= self._spec.draws:
+        part = self._plan.part(entry.part)
+        if part is None:
             return "is no part of the spec"
-        draws = min(self._part_draws, self._spec.draws - first)
-        if (entry.first_draw, entry.draws) != (first, draws):
-            return f"has draws from {entry.first_draw}, {entry.draws} of them, instead of from {first}, {draws}"
+        if (entry.first_draw, entry.draws) != (part.first, part.draws):
+            return (
+                f"has draws from {entry.first_draw}, {entry.draws} of them, instead of from {part.first}, {part.draws}"
+            )
         return None
 
     def _wrong_rows(self, entry: PartEntry, rows: pa.Table) -> str | None:
-        wanted = kept_draws(self._spec, entry.first_draw, entry.draws)
+        wanted = self._plan.rows_of(entry.first_draw, entry.draws)
         if not np.array_equal(rows["draw"].to_numpy(), wanted):
             return "other draws have rows than the spec says"
         settings = self._spec.measure

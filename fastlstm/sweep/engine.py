@@ -18,7 +18,7 @@ import pyarrow as pa
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.spec import Point, Spec
 from fastlstm.store import RunDirectory
-from fastlstm.sweep.plan import Part, Shard, part_size, parts, parts_of_shard
+from fastlstm.sweep.plan import Part, Plan, Shard
 from fastlstm.sweep.recorder import Recorder
 from fastlstm.sweep.simulation import Columns, Simulation, slice_size
 from fastlstm.sweep.stopping import Failures, PointsFailed, Progress, Stopped, Stopper, quiet
@@ -152,7 +152,7 @@ class _Committer:
 
 
 def sweep(
-    spec: Spec,
+    plan: Plan,
     directory: RunDirectory,
     *,
     threads: int,
@@ -161,28 +161,27 @@ def sweep(
     progress: Progress = quiet,
     stopper: Stopper,
 ) -> None:
-    """Compute and commit the parts of a spec that a run directory does not have yet, then its tables.
+    """Compute and commit the parts of a plan that a run directory does not have yet, then its tables.
 
     A shard computes its share of the parts and makes no tables. Raises Stopped once the part in hand is committed, if
     the stopper asks for it; with keep_going PointsFailed, once all other points are done.
     """
-    recorder, failures = Recorder(spec), Failures(keep_going=keep_going)
-    share = list(parts_of_shard(spec, directory.layout["part_draws"], shard))
+    recorder, failures = Recorder(plan), Failures(keep_going=keep_going)
     committed = directory.committed
-    total = sum(part.draws for part in share)
-    done = sum(part.draws for part in share if part.id in committed)
+    total = plan.draws(shard)
+    done = plan.draws(shard, within=committed)
     progress(done, total)
 
     def until_stopped() -> Iterator[Part]:
-        for part in share:
+        for part in plan.parts(shard):
             if stopper.signal:
                 return
             if part.id not in committed:
                 yield part
 
-    with _Committer(spec, directory, failures, adds_up=shard is None) as committer:
+    with _Committer(plan.spec, directory, failures, adds_up=shard is None) as committer:
         gathered, at_hand = _Gathered(recorder.new_counts()), None
-        for point, piece, columns in _computed(spec, until_stopped(), failures, threads=threads):
+        for point, piece, columns in _computed(plan.spec, until_stopped(), failures, threads=threads):
             if point.index in failures:
                 continue
             if piece.part.id != at_hand:  # also after a point that failed within a part
@@ -199,8 +198,7 @@ def sweep(
             done += piece.draws
             progress(done, total)
         committer.wait()
-    committed = directory.committed
-    done = sum(part.draws for part in share if part.id in committed)
+    done = plan.draws(shard, within=directory.committed)
     if failures.errors and not stopper.signal:
         raise PointsFailed(failures.errors, done, total)
     if done < total:
@@ -211,9 +209,10 @@ def sweep(
 
 def in_memory(spec: Spec, *, threads: int) -> pd.DataFrame:
     """The rows of a small run, without a directory; `point` is a column of its own."""
-    recorder, failures = Recorder(spec), Failures(keep_going=False)
+    plan = Plan.of_new_run(spec)
+    recorder, failures = Recorder(plan), Failures(keep_going=False)
     tables = []
-    for point, piece, columns in _computed(spec, parts(spec, part_size(spec)), failures, threads=threads):
+    for point, piece, columns in _computed(spec, plan.parts(), failures, threads=threads):
         table = recorder.record(point, piece.first, piece.draws, columns, recorder.new_counts())
         if table is not None and len(table):
             number = pa.array(np.full(len(table), point.index, np.int32))

@@ -4,8 +4,8 @@ import pyarrow as pa
 
 from fastlstm import measures
 from fastlstm.kernel.random import STREAM_VERSION
-from fastlstm.spec import Point, Spec
-from fastlstm.sweep.plan import kept_draws
+from fastlstm.spec import Point
+from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.simulation import Columns
 from fastlstm.tables import rows as frames
 from fastlstm.tables.counts import Counts
@@ -15,10 +15,11 @@ from fastlstm.tables.regimes import classify, flags, regime_number
 class Recorder:
     """Turns the columns of a slice into rows and counts."""
 
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-        self.schema = frames.row_schema(spec, STREAM_VERSION)
-        self.measures = frames.chosen_measures(spec)
+    def __init__(self, plan: Plan) -> None:
+        self.spec = plan.spec
+        self.schema = frames.row_schema(plan.spec, STREAM_VERSION)
+        self.measures = frames.chosen_measures(plan.spec)
+        self._rows_of = plan.rows_of
 
     def new_counts(self) -> Counts:
         return Counts(self.measures)
@@ -34,7 +35,7 @@ class Recorder:
         counts.add(regime_number(list(classes.values())), columns, marks)
         if self.spec.store.rows == "none":
             return None
-        kept = kept_draws(self.spec, first, draws)
+        kept = self._rows_of(first, draws)
         if len(kept) < draws:
             chosen = kept - first
             columns = {name: column[chosen] for name, column in columns.items()}

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import pandas as pd
 
 from fastlstm.runs import Run, SpecSource, as_spec
-from fastlstm.spec import Spec
 from fastlstm.store import RunDirectory
 from fastlstm.sweep.engine import in_memory, sweep
-from fastlstm.sweep.plan import Shard, layout, parts_of_shard, run_key
+from fastlstm.sweep.opening import open_directory, plan_of
+from fastlstm.sweep.plan import Plan, Shard
 from fastlstm.sweep.provenance import kernels, provenance
 from fastlstm.sweep.stopping import Progress, Stopper, quiet
 from fastlstm.threads import available_threads
@@ -48,18 +48,13 @@ def run(
     share = None if shard is None else Shard.of(*shard)
     ready = as_spec(spec, overrides)
     made_by = provenance(ready.dtype)
-    with RunDirectory.open(
-        out,
-        spec_text=ready.normalised(folder=out),
-        spec_hash=run_key(ready),
-        provenance=made_by,
-        layout=layout(ready, shards=1 if share is None else share.total),
-        shard=share,
-    ) as directory:
+    begun = Plan.of_new_run(ready, shards=1 if share is None else share.total)
+    with open_directory(begun, out, made_by=made_by, shard=share) as directory:
+        plan = plan_of(begun, directory)
         if not mix_kernels:
-            _refuse_other_kernel(ready, directory, share, made_by["kernel"])
+            _refuse_other_kernel(plan, directory, share, made_by["kernel"])
         sweep(
-            ready,
+            plan,
             directory,
             threads=_threads(threads),
             shard=share,
@@ -73,12 +68,12 @@ def run(
     return Run(out)
 
 
-def _refuse_other_kernel(spec: Spec, directory: RunDirectory, shard: Shard | None, kernel: str) -> None:
+def _refuse_other_kernel(plan: Plan, directory: RunDirectory, shard: Shard | None, kernel: str) -> None:
     others = kernels(directory.earlier_sessions)
     others.pop(kernel, None)
     if not (others and directory.committed):
         return
-    if any(part.id not in directory.committed for part in parts_of_shard(spec, directory.layout["part_draws"], shard)):
+    if any(part.id not in directory.committed for part in plan.parts(shard)):
         theirs = ", ".join(f"{version} ({digest[:12]})" for digest, version in others.items())
         raise OtherKernel(
             f"{directory.path} has draws computed by fastlstm {theirs}, whose kernel has other sources than this one "
