@@ -20,6 +20,7 @@ from fastlstm.oracles import naive
 from fastlstm.oracles.naive import NAMES
 from fastlstm.store import NotARun, content_hash, status
 from fastlstm.sweep.engine import sweep
+from fastlstm.sweep.making import LocalMaker
 from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.stopping import Stopped, Stopper, quiet
@@ -42,7 +43,8 @@ def run_in_parts(spec, path, *, part_draws, threads=2, progress=quiet, stopper=N
     """`fastlstm.run` with another size of the parts."""
     plan = Plan(fastlstm.load(spec), part_draws)
     with open_directory(plan, path, made_by={}) as directory:
-        sweep(plan, directory, threads=threads, progress=progress, stopper=stopper or Stopper())
+        make = LocalMaker(plan, threads=threads)
+        sweep(plan, directory, make, progress=progress, stopper=stopper or Stopper())
         directory.finish()
     return fastlstm.read(path)
 

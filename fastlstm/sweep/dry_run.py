@@ -8,9 +8,10 @@ from typing import Any
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.spec import Spec
 from fastlstm.store.parquet import encode
+from fastlstm.sweep.making import kernel
 from fastlstm.sweep.plan import Plan, Shard
 from fastlstm.sweep.recorder import Recorder
-from fastlstm.sweep.simulation import Simulation, slice_size
+from fastlstm.sweep.simulation import slice_size
 from fastlstm.tables.rows import row_schema
 
 _SAMPLE_SECONDS = 0.5
@@ -50,12 +51,12 @@ def estimate(spec: Spec, out: str | os.PathLike[str], *, threads: int, shard: Sh
     ends = [points[0]] if len(points) == 1 else [points[0], points[-1]]
     seconds, row_bytes, sampled_steps = 0.0, 0.0, 0
     for point in ends:
-        simulation, recorder = Simulation(spec, point), Recorder(plan)
+        compute, recorder = kernel(spec, point), Recorder(plan)
         draws = min(spec.draws, slice_size(spec, point.steps), 8192)
-        simulation.columns(0, 1)
+        compute(0, 1)
         start, computed = time.perf_counter(), 0
         while time.perf_counter() - start < _SAMPLE_SECONDS:
-            columns = simulation.columns(0, draws)
+            columns = compute(0, draws)
             computed += draws
         seconds += (time.perf_counter() - start) / computed
         sampled_steps += point.steps
