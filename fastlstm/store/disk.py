@@ -213,9 +213,7 @@ def remove_if_possible(disk: Disk, paths: Iterable[Path]) -> None:
 
 
 def walk(disk: Disk, root: Path, folder: str) -> dict[str, int]:
-    """All files under a folder of `root`, as paths within `root`, and their sizes; none if it is missing or a link."""
-    if (root / folder).is_symlink():
-        return {}
+    """All files under a folder of `root`, as paths within `root`, and their sizes; none if it is missing."""
     try:
         names = disk.names(root / folder)
     except FileNotFoundError:

@@ -43,6 +43,9 @@ class Content(NamedTuple):
 def look(disk: Disk, path: Path) -> Content:
     # The journals first: what they name is then in place when the folders are read, shards at work or not.
     journals = _journal_texts(disk, path)
+    for folder in (ROWS, COUNTS):
+        if (path / folder).is_symlink():
+            raise Damaged(f"{path / folder} is a link, through which nothing is written; put the folder in its place")
     files = walk(disk, path, ROWS) | walk(disk, path, COUNTS)
     return Content(journals, files, {name: size for name, is_folder, size in disk.names(path) if not is_folder})
 
