@@ -20,12 +20,12 @@ from typer.testing import CliRunner
 
 import fastlstm
 from fastlstm.cli.commands import app
+from fastlstm.measures import CLASSES
 from fastlstm.oracles.naive import NAMES
 from fastlstm.store import content_hash
 from fastlstm.sweep import session
 from fastlstm.sweep.provenance import provenance
 from fastlstm.sweep.simulation import Simulation
-from fastlstm.tables.regimes import CLASSES
 
 FASTLSTM = Path(sys.executable).with_name("fastlstm")
 TITLE = "log10 of gradient norms"  # how a regime table begins

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from fastlstm.measures import ADJOINTS, FINE, LOG, Measure
+from fastlstm.intervals import wilson
+from fastlstm.measures import ADJOINTS, CLASSES, FINE, FLAGS, LOG, Measure
 from fastlstm.tables.counts import QUANTILES, REGIMES, Counts, bin_edges, bin_of, regime_table
-from fastlstm.tables.regimes import CLASSES, FLAGS, classify, flags, regime_number, wilson
+from fastlstm.tables.regimes import classify, flags, regime_number
 
 MEASURES = (Measure("norm", "norms", "log10", "a norm", LOG), Measure("gap", "truncation", "1", "a gap", FINE))
 RESOLUTIONS = (LOG, FINE)

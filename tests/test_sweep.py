@@ -15,7 +15,7 @@ import specs
 
 import fastlstm
 from fastlstm import replay
-from fastlstm.measures import group, selected
+from fastlstm.measures import FLAGS, group, selected
 from fastlstm.oracles import naive
 from fastlstm.oracles.naive import NAMES
 from fastlstm.store import NotARun, content_hash, status
@@ -24,7 +24,6 @@ from fastlstm.sweep.making import LocalMaker
 from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.stopping import Stopped, Stopper, quiet
-from fastlstm.tables import regimes
 
 MODES = ("full", "cec", "local")
 TWIN_DRAWS = 40  # of each point, every 37th
@@ -420,7 +419,7 @@ def test_the_regime_table_is_what_pandas_finds_in_the_rows(whole, whole_rows):
         row = table.loc[name]
         assert row["draws"] == len(rows)
         assert row["share"] == pytest.approx(len(rows) / 1500)
-        for flag in regimes.FLAGS:
+        for flag in FLAGS:
             assert row[flag] == rows[flag].sum()
             assert row[f"{flag}_low"] - 1e-12 <= rows[flag].mean() <= row[f"{flag}_high"] + 1e-12
         for measure in selected(specs.GROUPS, 33):
