@@ -29,8 +29,9 @@ import pandas as pd
 
 import fastlstm
 from fastlstm.kernel import draws as plain
-from fastlstm.store import RunDirectory, content_hash, verify
-from fastlstm.sweep.plan import run_key
+from fastlstm.store import content_hash, verify
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.simulation import Simulation
 from fastlstm.sweep.stopping import Stopped, Stopper, quiet
 
@@ -118,10 +119,7 @@ TARGETS = (OTHER_LIBRARIES, HASWELL, SKYLAKE, GENERIC)
 
 def lay_out(spec: SpecDict, path: Path, part_draws: int) -> None:
     """Make an empty run directory with parts of this size; `fastlstm.run` goes on with it, and keeps the size."""
-    ready = fastlstm.load(spec)
-    layout = {"part_draws": part_draws}
-    text = ready.normalised(folder=path)
-    RunDirectory.open(path, spec_text=text, spec_hash=run_key(ready), provenance={}, layout=layout).close()
+    open_directory(Plan(fastlstm.load(spec), part_draws), path, made_by={}).close()
 
 
 def in_parts(spec: SpecDict, path: Path, part_draws: int, *, threads: int) -> None:

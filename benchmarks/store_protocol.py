@@ -26,9 +26,8 @@ from fastlstm import store
 from fastlstm.store import PartEntry, PartId, RunDirectory, Stored
 from fastlstm.store.disk import Disk
 from fastlstm.store.parquet import encode, without_nulls
-from fastlstm.sweep import plan
 from fastlstm.sweep.engine import sweep
-from fastlstm.sweep.plan import part_size, parts
+from fastlstm.sweep.plan import Plan, run_key
 from fastlstm.sweep.recorder import Recorder
 from fastlstm.sweep.simulation import Simulation
 from fastlstm.sweep.stopping import Stopper
@@ -88,16 +87,17 @@ def with_protocol(spec: fastlstm.spec.Spec, path: Path) -> None:
 
 def without_protocol(spec: fastlstm.spec.Spec, path: Path) -> None:
     path.mkdir()
-    directory: Any = Bare(path, {"part_draws": part_size(spec)})
-    sweep(spec, directory, threads=available_threads(), stopper=Stopper())
+    plan = Plan.of_new_run(spec)
+    directory: Any = Bare(path, plan.layout)
+    sweep(plan, directory, threads=available_threads(), stopper=Stopper())
     directory.finish()
 
 
 def cost(spec: fastlstm.spec.Spec, folder: Path, rounds: int) -> float:
     """The median over pairs of runs, as a share of the time without the protocol."""
-    number = len(list(parts(spec, part_size(spec))))
-    draws = spec.draws * len(spec.points())
-    print(f"{draws:,} draws in {number} parts, {available_threads()} threads, {rounds} rounds")
+    plan = Plan.of_new_run(spec)
+    number = len(list(plan.parts()))
+    print(f"{plan.total:,} draws in {number} parts, {available_threads()} threads, {rounds} rounds")
     fastlstm.run(spec, folder / "warm")  # compiles the kernel
     times: dict[str, list[float]] = {"with": [], "without": []}
     busy: dict[str, list[float]] = {"with": [], "without": []}
@@ -120,13 +120,14 @@ def cost(spec: fastlstm.spec.Spec, folder: Path, rounds: int) -> float:
 
 def steps_alone(spec: fastlstm.spec.Spec, folder: Path) -> None:
     """What one part costs beside its encoding: hash, sync, rename and journal, in seconds of one thread."""
-    size = min(spec.draws, part_size(spec))
-    recorder, simulation = Recorder(spec), Simulation(spec, spec.points()[0])
+    plan = Plan.of_new_run(spec)
+    size = min(spec.draws, plan.part_draws)
+    recorder, simulation = Recorder(plan), Simulation(spec, spec.points()[0])
     counts = recorder.new_counts()
     rows = recorder.record(simulation.point, 0, size, simulation.columns(0, size), counts)
     table = counts.to_table()
     times = []
-    with opened(spec, folder / "steps", size, Disk()) as directory:
+    with opened(Plan(spec, size), folder / "steps", Disk()) as directory:
         bare = Bare(folder / "bare", {})
         for number in range(9):
             part = PartId(0, number)
@@ -141,13 +142,13 @@ def from_draw(rows: pa.Table, first: int) -> pa.Table:
     return rows.set_column(0, rows.schema.field(0), pa.array(np.arange(first, first + len(rows))))
 
 
-def opened(spec: fastlstm.spec.Spec, path: Path, size: int, disk: Disk) -> RunDirectory:
+def opened(plan: Plan, path: Path, disk: Disk) -> RunDirectory:
     return RunDirectory.open(
         path,
-        spec_text=spec.normalised(folder=path),
-        spec_hash=plan.run_key(spec),
+        spec_text=plan.spec.normalised(folder=path),
+        spec_hash=run_key(plan.spec),
         provenance={},
-        layout=plan.layout(spec) | {"part_draws": size},
+        layout=plan.layout,
         disk=disk,
     )
 
@@ -157,10 +158,11 @@ def many_parts(path: Path, number: int) -> fastlstm.spec.Spec:
     size = 16
     given = {"draws": size * number // 10, "steps": 2, "params": {"default": {"grid": [k / 10 for k in range(10)]}}}
     spec = fastlstm.load(given)
-    recorder, points = Recorder(spec), spec.points()
-    with opened(spec, path, size, Lazy()) as directory:
+    plan = Plan(spec, size)
+    recorder, points = Recorder(plan), spec.points()
+    with opened(plan, path, Lazy()) as directory:
         made: dict[int, tuple[pa.Table, pa.Table]] = {}
-        for part in parts(spec, size):
+        for part in plan.parts():
             if part.id.point not in made:  # the draws of a part are those of the point's first, once more
                 counts = recorder.new_counts()
                 columns = Simulation(spec, points[part.id.point]).columns(0, size)

@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import TypeVar
 
 Task = TypeVar("Task")
@@ -20,13 +21,22 @@ def available_threads() -> int:
 def in_order(
     work: Callable[[Task], Result], tasks: Iterable[Task], *, threads: int, ahead: int = 2
 ) -> Iterator[Result]:
-    """Results of `work` in the order of `tasks`, at most `threads + ahead` of them begun and not yet taken."""
+    """Results of `work` in the order of `tasks`, at most `threads + ahead` of them begun and not yet taken.
+
+    A single task is worked on right here. So a signal handler may do it although it interrupts another call, which
+    may hold the lock that all pools of threads share.
+    """
     if threads < 1:
         raise ValueError(f"threads is {threads}; it must be 1 or more, or None for all processors")
+    coming = iter(tasks)
+    first = list(islice(coming, 2))
+    if len(first) < 2:
+        yield from map(work, first)
+        return
     with ThreadPoolExecutor(threads, thread_name_prefix="fastlstm") as pool:
         waiting: deque[Future[Result]] = deque()
         try:
-            for task in tasks:
+            for task in chain(first, coming):
                 waiting.append(pool.submit(work, task))
                 if len(waiting) >= threads + ahead:
                     yield waiting.popleft().result()

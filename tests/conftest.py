@@ -1,10 +1,18 @@
 """What holds for all tests."""
 
 import importlib.util
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from random import Random
+from typing import TypeVar
 
 import pytest
 from browser import CHROMIUM
+from small_store import do_all
+
+from fastlstm.store import content_hash
+
+Case = TypeVar("Case")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,3 +32,32 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     if CHROMIUM is None:
         terminalreporter.section("Chromium is not installed", yellow=True, bold=True)
         terminalreporter.line("No report was opened in a browser in this run.")
+
+
+@pytest.fixture(scope="session")
+def some(pytestconfig: pytest.Config) -> Callable[[Sequence[Case], int], list[Case]]:
+    """All cases, or a few of them where not all faults are asked for: always the same few."""
+
+    def some(cases: Sequence[Case], few: int) -> list[Case]:
+        if pytestconfig.getoption("--all-faults") or len(cases) <= few:
+            return list(cases)
+        chosen = Random(1).sample(range(len(cases)), few)
+        return [cases[number] for number in sorted(chosen)]
+
+    return some
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The content hash of the store's small run."""
+    path = tmp_path_factory.mktemp("undisturbed")
+    do_all(path)
+    return content_hash(path)
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> Path:
+    """The store's small run, finished."""
+    path = tmp_path / "run"
+    do_all(path)
+    return path

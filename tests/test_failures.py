@@ -3,125 +3,200 @@
 import errno
 import shutil
 
+import fakes
+import numpy as np
 import pandas as pd
 import pytest
 import specs
+from fakes import failing, made_up
+from small_store import Stage
 
 import fastlstm
 from fastlstm.store import DiskError, RunDirectory, content_hash, status
-from fastlstm.sweep import plan, session
+from fastlstm.sweep import plan
+from fastlstm.sweep.engine import sweep
+from fastlstm.sweep.making import FailedPart, LocalMaker
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan, run_key
 from fastlstm.sweep.provenance import kernels, provenance
+from fastlstm.sweep.recorder import NotANumber
 from fastlstm.sweep.session import OtherKernel
-from fastlstm.sweep.simulation import Simulation
 from fastlstm.sweep.stopping import PointsFailed, Stopped, Stopper
-from fastlstm.tables.rows import Rows
 
 SPEC = specs.SHORT | {"draws": 300}  # six points
 
 
 @pytest.fixture(scope="module")
 def undisturbed_hash(tmp_path_factory):
-    return content_hash(fastlstm.run(SPEC, tmp_path_factory.mktemp("runs") / "whole").path)
-
-
-def fails_at(bad, what):
-    """A function that takes the place of another, and fails for the points in `bad`."""
-
-    def instead(original):
-        def work(self, *arguments, **options):
-            point = arguments[1] if original.__name__ == "__init__" else self.point
-            if point.index in bad:
-                raise what
-            return original(self, *arguments, **options)
-
-        return work
-
-    return instead
+    return content_hash(fakes.run(SPEC, tmp_path_factory.mktemp("runs") / "whole").path)
 
 
 # Points that fail
 
 
-@pytest.mark.parametrize("place", ["__init__", "columns"])
+@pytest.mark.parametrize("prepared", [False, True])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_points_that_fail_are_told_at_the_end_and_the_others_are_committed(
-    tmp_path, monkeypatch, undisturbed_hash, place, threads
+    tmp_path, undisturbed_hash, prepared, threads
 ):
-    with monkeypatch.context() as patch:
-        instead = fails_at({0, 3}, MemoryError("Unable to allocate 9 TiB"))
-        patch.setattr(Simulation, place, instead(getattr(Simulation, place)))
-        for _ in range(2):  # the second finds the others done
-            with pytest.raises(PointsFailed) as failed:
-                fastlstm.run(SPEC, tmp_path, threads=threads, keep_going=True)
-            assert sorted(failed.value.errors) == [0, 3]
-            assert "point 3: MemoryError: Unable to allocate 9 TiB" in str(failed.value)
-            assert "2 points failed; 1,200 of 1,800 draws" in str(failed.value)
-            found = status(tmp_path)
-            assert found.draws_by_point == dict.fromkeys((1, 2, 4, 5), 300)
-            assert (found.finished, found.tables) == (None, ())
-    fastlstm.run(SPEC, tmp_path)
+    simulator = failing(MemoryError("Unable to allocate 9 TiB"), {0, 3}, prepared=prepared)
+    for _ in range(2):  # the second finds the others done
+        with pytest.raises(PointsFailed) as failed:
+            fakes.run(SPEC, tmp_path, simulator=simulator, threads=threads, keep_going=True)
+        assert sorted(failed.value.errors) == [0, 3]
+        assert "point 3: MemoryError: Unable to allocate 9 TiB" in str(failed.value)
+        assert "2 points failed; 1,200 of 1,800 draws" in str(failed.value)
+        found = status(tmp_path)
+        assert found.draws_by_point == dict.fromkeys((1, 2, 4, 5), 300)
+        assert (found.finished, found.tables) == (None, ())
+    fakes.run(SPEC, tmp_path)
     assert content_hash(tmp_path) == undisturbed_hash
 
 
-def test_without_keep_going_the_first_failure_ends_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(Simulation, "columns", fails_at({1, 3}, ArithmeticError("no"))(Simulation.columns))
+def test_without_keep_going_the_first_failure_ends_the_run(tmp_path):
     with pytest.raises(ArithmeticError, match="no"):
-        fastlstm.run(SPEC, tmp_path, threads=1)
+        fakes.run(SPEC, tmp_path, simulator=failing(ArithmeticError("no"), {1, 3}), threads=1)
     assert status(tmp_path).draws <= 300
 
 
-def test_a_point_that_fails_within_a_part_leaves_nothing_of_the_part(tmp_path, monkeypatch, undisturbed_hash):
-    monkeypatch.setattr("fastlstm.sweep.engine.slice_size", lambda spec, steps: 64)
-    make_rows = Rows.table
+LARGE = SPEC | {"draws": 200_000, "params": {"default": {"normal": {}}, "b_f": {"grid": [0.0, 1.0, 2.0]}}}
 
-    def rows(self, point, draws, *rest):
-        if point.index == 2 and draws[0] == 128:
-            raise ValueError("a defect in the third slice")
-        return make_rows(self, point, draws, *rest)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Rows, "table", rows)
-        with pytest.raises(PointsFailed, match="point 2: ValueError: a defect"):
-            fastlstm.run(SPEC, tmp_path, keep_going=True)
-    assert sorted(status(tmp_path).draws_by_point) == [0, 1, 3, 4, 5]
-    fastlstm.run(SPEC, tmp_path)
+def test_a_point_that_fails_within_a_part_leaves_nothing_of_the_part(tmp_path):
+    whole = fakes.run(LARGE, tmp_path / "whole")
+    assert whole.status().parts == 3  # of four slices each
+    simulator = failing(ValueError("a defect in the third slice"), {1}, from_draw=140_000)
+    with pytest.raises(PointsFailed, match="point 1: ValueError: a defect"):
+        fakes.run(LARGE, tmp_path / "run", simulator=simulator, keep_going=True)
+    assert status(tmp_path / "run").draws_by_point == {0: 200_000, 2: 200_000}
+    fakes.run(LARGE, tmp_path / "run")
+    assert content_hash(tmp_path / "run") == content_hash(whole.path)
+
+
+def with_nan(measure, point, draw):
+    """Made-up columns, with one NaN."""
+
+    def simulator(spec, at):
+        compute = made_up(spec, at)
+
+        def columns(first, draws):
+            made = compute(first, draws)
+            if at.index == point and first <= draw < first + draws:
+                made[measure][draw - first] = np.nan
+            return made
+
+        return columns
+
+    return simulator
+
+
+@pytest.mark.parametrize("rows", ["all", "none", 7])
+@pytest.mark.parametrize("measure", ["log10_grad", "f_left", "W_hf"])
+def test_a_nan_ends_the_run_as_a_defect_that_names_point_and_draw(tmp_path, measure, rows):
+    spec = SPEC | {"store": {"rows": rows}}
+    with pytest.raises(NotANumber, match=rf"{measure} of point 4, draw 123 is NaN.*defect"):
+        fakes.run(spec, tmp_path, simulator=with_nan(measure, 4, 123))
+    assert status(tmp_path).draws_by_point.get(4) is None
+    with pytest.raises(PointsFailed, match="point 4: NotANumber"):
+        fakes.run(spec, tmp_path, simulator=with_nan(measure, 4, 123), keep_going=True)
+    assert status(tmp_path).draws == 1500
+
+
+def test_a_part_that_cannot_be_encoded_is_its_points_failure(tmp_path, undisturbed_hash):
+    ready = Plan.of_new_run(fastlstm.load(SPEC))
+    local = LocalMaker(ready, threads=1, simulator=made_up)
+
+    def refuse():
+        raise ValueError("column log10_grad has 3 nulls")
+
+    def make(wanted, advance):
+        for made in local(wanted, advance):
+            yield made._replace(encode=refuse) if made.part.id.point == 2 else made
+
+    with open_directory(ready, tmp_path, made_by={}) as directory, pytest.raises(PointsFailed, match="point 2: Value"):
+        sweep(ready, directory, make, keep_going=True, stopper=Stopper())
+    assert status(tmp_path).draws == 1500
+    fakes.run(SPEC, tmp_path)
     assert content_hash(tmp_path) == undisturbed_hash
 
 
-def test_a_part_that_the_store_refuses_is_its_points_failure_and_a_full_disk_is_not(
-    tmp_path, monkeypatch, undisturbed_hash
-):
-    commit = RunDirectory.commit
+def test_a_full_disk_is_no_points_failure(tmp_path, undisturbed_hash):
+    ready = Plan.of_new_run(fastlstm.load(SPEC))
+    text, room = ready.spec.normalised(folder=tmp_path), 30
 
-    def fail(what):
-        def instead(self, part, **what_else):
-            if part.point == 2:
-                raise what
-            return commit(self, part, **what_else)
+    def before(step, name):
+        if name == "write" and step > room:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-        return instead
-
-    with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "commit", fail(ValueError("column log10_grad has 3 nulls")))
-        with pytest.raises(PointsFailed, match="point 2: ValueError: column log10_grad"):
-            fastlstm.run(SPEC, tmp_path, keep_going=True)
-        assert status(tmp_path).draws == 1500
-        patch.setattr(RunDirectory, "commit", fail(DiskError(OSError(errno.ENOSPC, "No space left on device"))))
-        with pytest.raises(DiskError, match="No space left"):
-            fastlstm.run(SPEC, tmp_path, keep_going=True)
-    fastlstm.run(SPEC, tmp_path)
+    what = {"spec_text": text, "spec_hash": run_key(ready.spec), "provenance": {}, "layout": ready.layout}
+    make = LocalMaker(ready, threads=1, simulator=made_up)
+    with (
+        RunDirectory.open(tmp_path, **what, disk=Stage(before)) as directory,
+        pytest.raises(DiskError, match="No space left"),
+    ):
+        sweep(ready, directory, make, keep_going=True, stopper=Stopper())
+    assert status(tmp_path).draws < 1800
+    fakes.run(SPEC, tmp_path)
     assert content_hash(tmp_path) == undisturbed_hash
 
 
-def test_a_failed_point_of_a_shard_is_left_to_its_shard(tmp_path, monkeypatch, undisturbed_hash):
-    with monkeypatch.context() as patch:
-        patch.setattr(Simulation, "columns", fails_at({2}, MemoryError("9 TiB"))(Simulation.columns))
-        fastlstm.run(SPEC, tmp_path, shard=(2, 2), keep_going=True)
-        with pytest.raises(PointsFailed, match="point 2"):
-            fastlstm.run(SPEC, tmp_path, shard=(1, 2), keep_going=True)
-    fastlstm.run(SPEC, tmp_path, shard=(1, 2))
+def test_a_failed_point_of_a_shard_is_left_to_its_shard(tmp_path, undisturbed_hash):
+    one, two = (plan.Shard.of(number, 2) for number in (1, 2))
+    simulator = failing(MemoryError("9 TiB"), {2})
+    fakes.run(SPEC, tmp_path, simulator=simulator, shard=two, keep_going=True)
+    with pytest.raises(PointsFailed, match="point 2"):
+        fakes.run(SPEC, tmp_path, simulator=simulator, shard=one, keep_going=True)
+    fakes.run(SPEC, tmp_path, shard=one)
     fastlstm.merge(tmp_path)
     assert content_hash(tmp_path) == undisturbed_hash
+
+
+# Makers
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parts_may_come_in_any_order(tmp_path, undisturbed_hash, seed):
+    ready = Plan(fastlstm.load(SPEC), 70)
+    with open_directory(ready, tmp_path, made_by={}) as directory:
+        sweep(ready, directory, fakes.Unordered(ready, seed), stopper=Stopper())
+        directory.finish()
+    assert status(tmp_path).parts == 6 * 5
+    assert content_hash(tmp_path) == undisturbed_hash
+    assert fastlstm.verify(tmp_path) == []
+
+
+def test_a_part_that_comes_twice_is_counted_once_and_ends_the_run(tmp_path, undisturbed_hash):
+    ready = Plan(fastlstm.load(SPEC), 70)
+    local = LocalMaker(ready, threads=1, simulator=made_up)
+
+    def make(wanted, advance):
+        for made in local(wanted, advance):
+            yield made
+            if made.part.id == (3, 1):
+                yield made
+
+    with open_directory(ready, tmp_path, made_by={}) as directory, pytest.raises(ValueError, match="committed already"):
+        sweep(ready, directory, make, stopper=Stopper())
+    fakes.run(SPEC, tmp_path)
+    assert content_hash(tmp_path) == undisturbed_hash
+
+
+def test_a_maker_that_fails_a_part_fails_its_point(tmp_path):
+    ready = Plan(fastlstm.load(SPEC), 70)
+    local = LocalMaker(ready, threads=1, simulator=made_up)
+
+    def make(wanted, advance):
+        for part in wanted:
+            if part.id == (3, 1):
+                yield FailedPart(part, RuntimeError("four workers died"))
+            else:
+                yield from local([part], advance)
+
+    with open_directory(ready, tmp_path, made_by={}) as directory, pytest.raises(PointsFailed, match="four workers"):
+        sweep(ready, directory, make, keep_going=True, stopper=Stopper())
+    found = status(tmp_path).draws_by_point
+    assert found.pop(3, 0) <= 70  # the part before may be committed by then
+    assert found == dict.fromkeys((0, 1, 2, 4, 5), 300)
 
 
 # Input files that vanish
@@ -162,43 +237,41 @@ def half_done(tmp_path):
         stopper.signal = 15 if done else 0
 
     with pytest.raises(Stopped):
-        fastlstm.run(SPEC, path, progress=stop, stopper=stopper, threads=1)
+        fakes.run(SPEC, path, progress=stop, stopper=stopper, threads=1)
     assert 0 < status(path).draws < 1800
     return path
 
 
-def as_of(monkeypatch, **changes):
-    monkeypatch.setattr(session, "provenance", lambda dtype: provenance(dtype) | changes)
+def as_of(**changes):
+    return provenance("float64") | changes
 
 
-def test_draws_of_a_kernel_with_other_sources_are_not_continued_unasked(half_done, monkeypatch):
+def test_draws_of_a_kernel_with_other_sources_are_not_continued_unasked(half_done):
     before = {file: file.read_bytes() for file in half_done.rglob("*.*")}
-    as_of(monkeypatch, kernel="f00d" * 16, versions={"fastlstm": "0.2.0"})
-    for shard in (None, (2, 3)):
+    other = as_of(kernel="f00d" * 16, versions={"fastlstm": "0.2.0"})
+    for shard in (None, plan.Shard.of(2, 3)):
         with pytest.raises(OtherKernel, match=r"fastlstm 0\.1\.0.*f00df00df00d.*--mix-kernels"):
-            fastlstm.run(SPEC, half_done, shard=shard)
+            fakes.run(SPEC, half_done, made_by=other, shard=shard)
     (half_done / "_journal-2-of-3.jsonl").unlink()
     assert {file: file.read_bytes() for file in half_done.rglob("*.*")} == before
-    fastlstm.run(SPEC, half_done, mix_kernels=True)
+    fakes.run(SPEC, half_done, made_by=other, mix_kernels=True)
     made_by = kernels(status(half_done).sessions)
     assert list(made_by.values()) == ["0.1.0", "0.2.0"]
     assert list(made_by)[1] == "f00d" * 16
-    monkeypatch.undo()
     before = {file: file.read_bytes() for file in half_done.rglob("*.*")}
-    fastlstm.run(SPEC, half_done)  # finished: there is nothing to refuse
+    fakes.run(SPEC, half_done)  # finished: there is nothing to refuse
     assert {file: file.read_bytes() for file in half_done.rglob("*.*")} == before
 
 
-def test_another_version_with_the_same_kernel_goes_on(half_done, monkeypatch, undisturbed_hash):
-    as_of(monkeypatch, versions={"fastlstm": "0.2.0", "numba": "1.0"})
-    fastlstm.run(SPEC, half_done)
+def test_another_version_with_the_same_kernel_goes_on(half_done, undisturbed_hash):
+    fakes.run(SPEC, half_done, made_by=as_of(versions={"fastlstm": "0.2.0", "numba": "1.0"}))
     found = status(half_done)
     assert [session["provenance"]["versions"]["fastlstm"] for session in found.sessions] == ["0.1.0", "0.2.0"]
     assert len(kernels(found.sessions)) == 1
     assert content_hash(half_done) == undisturbed_hash
 
 
-def test_a_killed_session_may_have_computed_draws_and_a_merge_has_not(half_done, monkeypatch):
+def test_a_killed_session_may_have_computed_draws_and_a_merge_has_not(half_done):
     sessions = status(half_done).sessions
     killed = [session | {"ended": None, "draws": 0} for session in sessions]
     assert list(kernels(killed)) == [provenance("float64")["kernel"]]
@@ -211,11 +284,11 @@ def test_a_killed_session_may_have_computed_draws_and_a_merge_has_not(half_done,
 def test_other_streams_of_random_numbers_are_another_spec(half_done, monkeypatch):
     monkeypatch.setattr(plan, "STREAM_VERSION", 2)
     with pytest.raises(fastlstm.store.OtherSpec):
-        fastlstm.run(SPEC, half_done, mix_kernels=True)
+        fakes.run(SPEC, half_done, mix_kernels=True)
 
 
 def test_the_record_of_a_run_says_what_made_it_and_how_much(half_done):
-    fastlstm.run(SPEC, half_done)
+    fakes.run(SPEC, half_done)
     found = status(half_done)
     assert found.spec_hash == f"{fastlstm.load(SPEC).hash}-stream1"
     assert found.layout == {"points": 6, "draws": 300, "part_draws": 1024}

@@ -33,7 +33,7 @@ ROOMS = {
     "verdicts": {"measures", "intervals", "claims", "spec", "store", "tables"},
     "runs": {"spec", "store", "tables", "verdicts"},
     "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "tables", "verdicts", "runs"},
-    "audit": {"names", "measures", "oracles", "spec", "store", "unit", "tables", "runs", "sweep"},
+    "audit": {"names", "measures", "oracles", "kernel", "spec", "store", "unit", "tables", "runs", "sweep"},
     "report": {"measures", "intervals", "oracles", "store", "tables", "runs", "audit"},
     "__init__": {"names", "spec", "unit", "runs", "sweep", "audit"},
     "cli": {"__init__", "names", "measures", "threads", "spec", "store", "runs", "sweep", "audit", "report"},

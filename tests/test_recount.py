@@ -3,6 +3,7 @@
 What is forged here has the right hashes, as if another program, or a defect, had written it.
 """
 
+import json
 import shutil
 
 import numpy as np
@@ -13,10 +14,11 @@ import pytest
 import specs
 
 import fastlstm
-from fastlstm.store import PartId, RunDirectory, content_hash, status
+from fastlstm.store import PartId, content_hash, encode_part, status
 from fastlstm.store import verify as verify_files
-from fastlstm.sweep.plan import layout
-from fastlstm.sweep.plan import run_key as spec_key
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan, run_key
+from fastlstm.tables.rows import row_schema
 
 SPEC = specs.SHORT | {"draws": 900, "params": specs.SHORT["params"] | {"b_i": 0.0}}  # three points
 PART = PartId(1, 0)
@@ -39,9 +41,7 @@ def copy(run, tmp_path):
 
 
 def opened(path, spec=SPEC):
-    ready = fastlstm.load(spec)
-    text = ready.normalised(folder=path)
-    return RunDirectory.open(path, spec_text=text, spec_hash=spec_key(ready), provenance={}, layout=layout(ready))
+    return open_directory(Plan.of_new_run(fastlstm.load(spec)), path, made_by={})
 
 
 def unchanged(table):
@@ -54,8 +54,8 @@ def forge_part(path, *, rows=unchanged, counts=unchanged, spec=SPEC, **entry):
     for file in (COUNTS, ROWS):
         (path / file).unlink()
     with opened(path, spec) as directory:
-        whole = {"first_draw": 0, "draws": 900}
-        directory.commit(PART, rows=rows(made["rows"]), counts=counts(made["counts"]), **whole | entry)
+        whole = {"first_draw": 0, "draws": 900, "rows": rows(made["rows"]), "counts": counts(made["counts"])}
+        directory.commit(encode_part(PART, **whole | entry))
         directory.finish()
 
 
@@ -161,7 +161,31 @@ def other_regime(rows):
     return rows.set_column(rows.column_names.index("regime_i"), rows.schema.field("regime_i"), labels)
 
 
+def of_seed(seed):
+    """The rows of another run say so in their metadata."""
+
+    def change(rows):
+        other = fastlstm.load(SPEC | {"seed": seed})
+        return rows.replace_schema_metadata(row_schema(other, 1).metadata)
+
+    return change
+
+
+def of_part(point, first_draw):
+    """So do the counts of another part."""
+
+    def change(counts):
+        about = {"run": run_key(fastlstm.load(SPEC)), "point": point, "first_draw": first_draw, "draws": 900}
+        return counts.replace_schema_metadata({"fastlstm": json.dumps(about)})
+
+    return change
+
+
 FORGERIES = {
+    "rows of another run": ({"rows": of_seed(12)}, 'says that its rows are of another run: {"seed": 12'),
+    "counts of another part": ({"counts": of_part(2, 0)}, "says that its counts are of another run or part"),
+    "counts of nobody": ({"counts": lambda counts: counts.replace_schema_metadata()}, "run or part: nothing"),
+    "counts of other columns": ({"counts": lambda counts: counts.drop_columns(["low"])}, "has other columns"),
     "a measure": ({"rows": replaced("log10_grad", lambda old: old + 1)}, "disagrees with the rows of the part in"),
     "a regime": ({"rows": other_regime}, "regime_i in the rows does not follow from i_left and i_right"),
     "a share": ({"rows": replaced("o_left", lambda old: 0.0 if old > 0.5 else 1.0)}, "regime_o in the rows does not"),
@@ -206,7 +230,7 @@ def test_part_that_is_none_of_the_spec_is_named(copy, run_hash):
     shutil.copy(copy / COUNTS, copy / "counts_of_part")
     with opened(copy) as directory:
         rows, counts = (pq.read_table(copy / name, partitioning=None) for name in ("rows", "counts_of_part"))
-        directory.commit(PartId(3, 0), first_draw=0, draws=900, rows=rows, counts=counts)
+        directory.commit(encode_part(PartId(3, 0), first_draw=0, draws=900, rows=rows, counts=counts))
     (problem,) = fastlstm.verify(copy)
     assert problem.part == PartId(3, 0)
     assert "is no part of the spec" in str(problem)

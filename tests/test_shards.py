@@ -8,10 +8,10 @@ import pytest
 import specs
 
 import fastlstm
-from fastlstm.store import DirectoryLocked, NotARun, NotThere, RunDirectory, content_hash, status
+from fastlstm.store import DirectoryLocked, NotARun, NotThere, PartId, content_hash, status
 from fastlstm.sweep.merge import Incomplete
-from fastlstm.sweep.plan import Shard, dealt_out, layout, part_size, parts, parts_of_point, parts_of_shard
-from fastlstm.sweep.plan import run_key as spec_key
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan, Shard
 from fastlstm.sweep.stopping import Stopped, Stopper
 
 LONG_AND_SHORT = specs.SHORT | {"steps": {"grid": [10, 1000]}}  # steps are the slowest axis
@@ -47,15 +47,8 @@ def files(path):
 
 
 def open_shard(path, shard):
-    ready = fastlstm.load(specs.SHORT)
-    return RunDirectory.open(
-        path,
-        spec_text=ready.normalised(folder=path),
-        spec_hash=spec_key(ready),
-        provenance={},
-        layout=layout(ready, shards=shard[1]),
-        shard=shard,
-    )
+    plan = Plan.of_new_run(fastlstm.load(specs.SHORT), shards=shard[1])
+    return open_directory(plan, path, made_by={}, shard=Shard.of(*shard))
 
 
 # Which parts are whose
@@ -64,18 +57,25 @@ def open_shard(path, shard):
 @pytest.mark.parametrize("shards", [1, 2, 3, 5, 16, 40])
 @pytest.mark.parametrize("spec", [specs.SHORT, LONG_AND_SHORT, SHORT_AND_LONG])
 def test_every_part_belongs_to_one_shard(spec, shards):
-    ready = fastlstm.load(spec)
-    size = part_size(ready, shards)
-    found = [part for k in range(1, shards + 1) for part in parts_of_shard(ready, size, Shard.of(k, shards))]
-    assert sorted(found) == sorted(parts(ready, size))
+    plan = Plan.of_new_run(fastlstm.load(spec), shards=shards)
+    shares = [Shard.of(k, shards) for k in range(1, shards + 1)]
+    assert sorted(part for shard in shares for part in plan.parts(shard)) == sorted(plan.parts())
+    assert sum(plan.draws(shard) for shard in shares) == plan.draws() == plan.points * 2000
+    assert all(plan.part(part.id) == part for part in plan.parts())
+
+
+@pytest.mark.parametrize("name", [(6, 0), (-1, 0), (0, -1), (0, 2), (10**30, 10**30)])
+def test_part_that_the_plan_does_not_have_is_none(name):
+    assert Plan(fastlstm.load(specs.SHORT), 1024).part(PartId(*name)) is None
 
 
 @pytest.mark.parametrize("shards", [2, 3, 4, 6, 7])
 @pytest.mark.parametrize("spec", [LONG_AND_SHORT, SHORT_AND_LONG])
 def test_shards_get_equal_numbers_of_parts_of_every_length(spec, shards):
     ready = fastlstm.load(spec)
+    points = ready.points()
     for size in (2000, 1000, 300):
-        dealt = Counter((shard, ready.points()[part.id.point].steps) for shard, part in dealt_out(ready, size, shards))
+        dealt = Counter((shard, points[part.id.point].steps) for shard, part in Plan(ready, size).shares(shards))
         for steps in set(spec["steps"]["grid"]):
             numbers = [dealt[shard, steps] for shard in range(1, shards + 1)]
             assert max(numbers) - min(numbers) <= 1
@@ -85,28 +85,28 @@ def test_shards_get_equal_numbers_of_parts_of_every_length(spec, shards):
 def test_parts_of_a_point_are_alike(draws):
     ready = fastlstm.load(specs.SHORT | {"draws": draws})
     for shards in (1, 2, 7):
-        size = part_size(ready, shards)
-        sizes = [part.draws for part in parts_of_point(ready, size, 0)]
+        plan = Plan.of_new_run(ready, shards=shards)
+        sizes = [part.draws for part in plan.parts_of(0)]
         assert sum(sizes) == draws
-        assert set(sizes[:-1]) <= {size}
-        assert sizes[-1] > size - 1024 * len(sizes)
-        assert size % 1024 == 0
+        assert set(sizes[:-1]) <= {plan.part_draws}
+        assert sizes[-1] > plan.part_draws - 1024 * len(sizes)
+        assert plan.part_draws % 1024 == 0
 
 
 def test_parts_are_small_enough_for_the_shards_and_large_enough_for_files():
-    ready = fastlstm.load(specs.SHORT | {"draws": 100_000})
-    assert part_size(ready) == 100_352
-    assert part_size(fastlstm.load(specs.SHORT | {"draws": 10**9})) <= 262_144
+    def plan(shards=1, **changes):
+        return Plan.of_new_run(fastlstm.load(specs.SHORT | changes), shards=shards)
+
+    assert plan(draws=100_000).part_draws == 100_352
+    assert plan(draws=10**9).part_draws <= 262_144
     for shards in (2, 16, 40):
-        assert len(list(parts(ready, part_size(ready, shards)))) >= min(16 * shards, 6 * 97)
-    assert part_size(ready, 10**6) == 1024
-    many = fastlstm.load(specs.SHORT | {"draws": 10**14, "store": {"rows": "none"}})
-    assert 6 * 10**14 / part_size(many) > 2**16  # no more than 16 million draws in a part
-    few_rows = fastlstm.load(specs.SHORT | {"draws": 10**9, "store": {"rows": 1000}})
-    assert part_size(few_rows) > 2**23
-    long = fastlstm.load(specs.SHORT | {"draws": 10**9, "steps": 10**6})
-    assert 6 * 10**9 / part_size(long) <= 2**16 * 1.02
-    assert part_size(fastlstm.load(specs.SHORT | {"steps": 10**6})) == 1024
+        assert len(list(plan(shards, draws=100_000).parts())) >= min(16 * shards, 6 * 97)
+    assert plan(10**6, draws=100_000).part_draws == 1024
+    many = plan(draws=10**14, store={"rows": "none"})
+    assert many.total / many.part_draws > 2**16  # no more than 16 million draws in a part
+    assert plan(draws=10**9, store={"rows": 1000}).part_draws > 2**23
+    assert 6 * 10**9 / plan(draws=10**9, steps=10**6).part_draws <= 2**16 * 1.02
+    assert plan(steps=10**6).part_draws == 1024
 
 
 @pytest.mark.parametrize("text", ["0/16", "17/16", "3/0", "0/0"])
@@ -208,8 +208,7 @@ def test_merge_names_what_is_missing_and_writes_nothing(unfinished):
     text = str(refused.value)
     lost = 12_000 - status(unfinished).draws
     assert f"{lost:,} of 12,000 draws are missing, in 4 parts" in text
-    ready = fastlstm.load(specs.SHORT)
-    for part in parts_of_shard(ready, part_size(ready, 3), Shard.of(2, 3)):
+    for part in Plan.of_new_run(fastlstm.load(specs.SHORT), shards=3).parts(Shard.of(2, 3)):
         assert f"point {part.id.point}: {part.draws:,} draws in 1 part" in text
     assert "of 3 shards these are not done: 2" in text
     journals = {"_journal.jsonl", "_journal-1-of-3.jsonl", "_journal-3-of-3.jsonl"}

@@ -18,9 +18,11 @@ from fastlstm import replay
 from fastlstm.measures import FLAGS, group, selected
 from fastlstm.oracles import naive
 from fastlstm.oracles.naive import NAMES
-from fastlstm.store import NotARun, RunDirectory, content_hash, status
+from fastlstm.store import NotARun, content_hash, status
 from fastlstm.sweep.engine import sweep
-from fastlstm.sweep.plan import run_key as spec_key
+from fastlstm.sweep.making import LocalMaker
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.stopping import Stopped, Stopper, quiet
 
 MODES = ("full", "cec", "local")
@@ -38,15 +40,10 @@ def changed(spec, **tables):
 
 def run_in_parts(spec, path, *, part_draws, threads=2, progress=quiet, stopper=None):
     """`fastlstm.run` with another size of the parts."""
-    ready = fastlstm.load(spec)
-    with RunDirectory.open(
-        path,
-        spec_text=ready.normalised(folder=path),
-        spec_hash=spec_key(ready),
-        provenance={},
-        layout={"part_draws": part_draws},
-    ) as directory:
-        sweep(ready, directory, threads=threads, progress=progress, stopper=stopper or Stopper())
+    plan = Plan(fastlstm.load(spec), part_draws)
+    with open_directory(plan, path, made_by={}) as directory:
+        make = LocalMaker(plan, threads=threads)
+        sweep(plan, directory, make, progress=progress, stopper=stopper or Stopper())
         directory.finish()
     return fastlstm.read(path)
 

@@ -1,5 +1,6 @@
-"""What a run says, told against itself: its counts from its rows, and its tables from its counts."""
+"""Cross-checks of a run: parts against its spec, counts against rows, tables against counts."""
 
+import json
 import os
 from collections.abc import Mapping
 
@@ -9,80 +10,97 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fastlstm import store
+from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.measures import ADJOINTS, CLASSES, FLAGS, GATES, SHARES
 from fastlstm.runs import Run
-from fastlstm.spec import Spec, SpecError
+from fastlstm.spec import SpecError
 from fastlstm.store import PartEntry, Problem
-from fastlstm.sweep.plan import kept_draws
-from fastlstm.tables.counts import Counts
+from fastlstm.sweep.plan import Part, Plan, run_key
+from fastlstm.sweep.recorder import counts_metadata
+from fastlstm.tables.counts import COUNTS_SCHEMA, Counts
 from fastlstm.tables.regimes import classify, flags, regime_number
+from fastlstm.tables.rows import Rows
 from fastlstm.tables.totals import Totals
+
+_ABOUT = b"PANDAS_ATTRS"  # of the rows
 
 
 def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[Problem]:
     """Read every file of a run again; name all that is not as it was written, or that disagrees with the others.
 
-    Beyond what `store.verify` checks: every part has the draws and rows that the spec says; where all rows are kept,
+    Beyond what `store.verify` checks: every part has the draws and rows that the spec says, and says itself that it is
+    of this run; where all rows are kept,
     labels, flags and counts are made again from them; the tables are made again from the counts. With `repair`, what
     is bad goes, and the next run makes it again. Raises NotARun, DirectoryLocked, DiskError.
     """
     try:
         spec = Run(path).spec()
-        examiner = Recount(spec, store.status(path).layout["part_draws"])
+        examiner = CrossCheck(Plan(spec, store.status(path).layout["part_draws"]))
+    except store.MixedRuns:  # named below, file by file
+        return store.verify(path, repair=repair)
     except (SpecError, store.Damaged) as error:
         unread = Problem("_spec.toml", f"cannot be used, so tables and rows were not compared: {error}")
         return [*store.verify(path, repair=repair), unread]
     return store.verify(path, repair=repair, examiner=examiner)
 
 
-class Recount:
+class CrossCheck:
     """Counts parts and makes tables once more, while `store.verify` reads them."""
 
-    def __init__(self, spec: Spec, part_draws: int) -> None:
-        self._spec = spec
-        self._part_draws = part_draws
-        self._points = len(spec.points())
-        self._measures = spec.row_layout.measures
-        self._totals = Totals(spec)
-        self._point: int | None = None
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._spec = plan.spec
+        self._measures = plan.spec.row_layout.measures
+        self._schema = Rows(plan.spec, STREAM_VERSION).schema
+        self._run_key = run_key(plan.spec)
+        self._totals = Totals(plan.spec)
         self._draws = 0
 
     def part(self, entry: PartEntry, rows: pa.Table | None, counts: pa.Table) -> str | None:
         """What is wrong with a part, if anything."""
-        if wrong := self._wrong_range(entry):
+        part = self._plan.part(entry.part)
+        if part is None:
+            return "is no part of the spec"
+        if wrong := self._wrong_range(entry, part) or self._wrong_origin(part, rows, counts):
             return wrong
-        found = Counts(self._measures)
-        found.merge_table(counts)
-        if found.draws() != entry.draws:
-            return f"counts {found.draws()} draws instead of {entry.draws}"
+        counted = Counts(self._measures)
+        if not counted.names_all_of(counts):
+            return "counts other measures than the spec has"
+        counted.merge_table(counts)
+        if counted.draws() != entry.draws:
+            return f"counts {counted.draws()} draws instead of {entry.draws}"
         if rows is not None:
             if wrong := self._wrong_rows(entry, rows):
                 return wrong
             if entry.kept == entry.draws:
-                again = Counts(self._measures)
-                _count(again, rows)
-                if differing := _differing(again.to_table(), counts):
+                recounted = Counts(self._measures)
+                _count(recounted, rows)
+                if differing := _differing(recounted.to_table(), counts):
                     return f"disagrees with the rows of the part in {', '.join(differing)}"
-        point = entry.part.point
-        if self._point not in (None, point):
-            self._totals.close(self._point)
-        self._point = point
-        self._totals.add(point, entry.draws, found)
+        self._totals.close_others(part.id.point)
+        self._totals.add(part.id.point, entry.draws, counted)
         self._draws += entry.draws
         return None
 
-    def _wrong_range(self, entry: PartEntry) -> str | None:
-        point, number = entry.part
-        first = number * self._part_draws
-        if point >= self._points or first >= self._spec.draws:
-            return "is no part of the spec"
-        draws = min(self._part_draws, self._spec.draws - first)
-        if (entry.first_draw, entry.draws) != (first, draws):
-            return f"has draws from {entry.first_draw}, {entry.draws} of them, instead of from {first}, {draws}"
+    def _wrong_range(self, entry: PartEntry, part: Part) -> str | None:
+        if (entry.first_draw, entry.draws) != (part.first, part.draws):
+            return (
+                f"has draws from {entry.first_draw}, {entry.draws} of them, instead of from {part.first}, {part.draws}"
+            )
+        return None
+
+    def _wrong_origin(self, part: Part, rows: pa.Table | None, counts: pa.Table) -> str | None:
+        """Whether the files of a part say themselves that they are of this run."""
+        if not counts.schema.equals(COUNTS_SCHEMA):
+            return "has other columns than counts have"
+        if counts.schema.metadata != counts_metadata(self._run_key, part):
+            return f"says that its counts are of another run or part: {_short(counts.schema)}"
+        if rows is not None and (rows.schema.metadata or {}).get(_ABOUT) != self._schema.metadata[_ABOUT]:
+            return f"says that its rows are of another run: {_short(rows.schema)}"
         return None
 
     def _wrong_rows(self, entry: PartEntry, rows: pa.Table) -> str | None:
-        wanted = kept_draws(self._spec, entry.first_draw, entry.draws)
+        wanted = self._plan.rows_of(entry.first_draw, entry.draws)
         if not np.array_equal(rows["draw"].to_numpy(), wanted):
             return "other draws have rows than the spec says"
         settings = self._spec.measure
@@ -104,9 +122,9 @@ class Recount:
 
         Those of an unfinished run may be older than its last parts; then there is nothing to compare them with.
         """
-        if self._point is None or not (finished or self._are_of_now(tables)):
+        if not self._draws or not (finished or self._are_of_now(tables)):
             return {}
-        self._totals.close(self._point)
+        self._totals.close_others()
         wrong = {}
         for name, made in self._totals.tables().items():
             if name not in tables:
@@ -118,6 +136,16 @@ class Recount:
 
     def _are_of_now(self, tables: Mapping[str, pa.Table]) -> bool:
         return "points" in tables and pc.sum(tables["points"]["draws"]).as_py() == self._draws
+
+
+def _short(schema: pa.Schema) -> str:
+    """What a file says of itself, for a message."""
+    metadata = schema.metadata or {}
+    try:
+        about = json.loads(metadata.get(b"fastlstm") or json.dumps(json.loads(metadata[_ABOUT])["fastlstm"]))
+    except (KeyError, TypeError, ValueError):
+        return "nothing"
+    return json.dumps(about)[:200]
 
 
 def _codes(rows: pa.Table, gate: str) -> NDArray[np.int8]:

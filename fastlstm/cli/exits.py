@@ -31,7 +31,7 @@ def errors() -> Iterator[None]:
         yield
     except (spec.SpecError, NoSuchDraw) as error:
         fail(BAD_SPEC, str(error))
-    except (store.DirectoryLocked, store.OtherSpec, OtherKernel) as error:
+    except (store.DirectoryLocked, store.OtherSpec, store.MixedRuns, store.OtherFormat, OtherKernel) as error:
         fail(NOT_OURS, str(error))
     except store.DiskError as error:
         fail(DISK, str(error))

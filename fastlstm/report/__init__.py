@@ -10,9 +10,7 @@ from fastlstm.report.page import page
 from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import Picture, drawing
 from fastlstm.runs import read
-from fastlstm.store.disk import make_folders, put
-from fastlstm.store.errors import disk_errors
-from fastlstm.store.folder import DISK
+from fastlstm.store import write_files
 
 PAGE = "report.html"
 FIGURES = "figures"
@@ -48,12 +46,7 @@ def report(folders: Sequence[str | os.PathLike[str]], *, out: str | os.PathLike[
         pictures = {folder / f"{picture.name}.png": picture.png for of in drawn[0].values() for picture in of}
         files = pictures | files  # the page last
         obsolete = [path for path in _drawn_before(folder) if path not in pictures]
-    with disk_errors():
-        for place in dict.fromkeys(path.parent for path in files):
-            make_folders(DISK, place)
-        put(DISK, files)
-        for path in obsolete:
-            DISK.remove(path)
+    write_files(files, obsolete=obsolete)
     return target
 
 

@@ -22,19 +22,23 @@ No decision is taken from a clock or a file time.
 """
 
 from fastlstm.store.by_point import PointReader
+from fastlstm.store.encoding import EncodedPart, encode_part
 from fastlstm.store.errors import (
     Damaged,
     DirectoryLocked,
     DiskError,
+    MixedRuns,
     NotARun,
+    NotReplaceable,
     NotThere,
+    OtherFormat,
     OtherSpec,
     StoreError,
 )
+from fastlstm.store.files import write_files
 from fastlstm.store.folder import Problem
-from fastlstm.store.journal import PartEntry, PartId, Stored
+from fastlstm.store.journal import VERDICTS, PartEntry, PartId
 from fastlstm.store.reading import (
-    VERDICTS,
     Status,
     content_hash,
     read_counts,
@@ -43,7 +47,7 @@ from fastlstm.store.reading import (
     read_table,
     status,
 )
-from fastlstm.store.verifying import Examiner, verify
+from fastlstm.store.verifying import verify
 from fastlstm.store.writing import RunDirectory
 
 __all__ = [
@@ -51,9 +55,12 @@ __all__ = [
     "Damaged",
     "DirectoryLocked",
     "DiskError",
-    "Examiner",
+    "EncodedPart",
+    "MixedRuns",
     "NotARun",
+    "NotReplaceable",
     "NotThere",
+    "OtherFormat",
     "OtherSpec",
     "PartEntry",
     "PartId",
@@ -62,12 +69,13 @@ __all__ = [
     "RunDirectory",
     "Status",
     "StoreError",
-    "Stored",
     "content_hash",
+    "encode_part",
     "read_counts",
     "read_rows",
     "read_spec",
     "read_table",
     "status",
     "verify",
+    "write_files",
 ]

@@ -21,6 +21,18 @@ class OtherSpec(StoreError):
         self.stored_spec_text = stored_spec_text
 
 
+class MixedRuns(StoreError):
+    """The directory holds what belongs to another run."""
+
+
+class OtherFormat(StoreError):
+    """The directory is in a format that this version does not read."""
+
+
+class NotReplaceable(StoreError):
+    """What stands where a file is to be written is no file."""
+
+
 class DiskError(StoreError):
     """The disk is full, failing, or may not be written; `errno` says which. What is committed stays."""
 
@@ -52,5 +64,6 @@ def disk_errors() -> Iterator[None]:
 
 def locked(path: Path) -> DirectoryLocked:
     return DirectoryLocked(
-        f"another fastlstm process is at work in {path}; its lock ends with it, there is nothing to remove"
+        f"another fastlstm process is at work in {path}; the lock is released when that process exits; "
+        "there is no lock file to delete"
     )

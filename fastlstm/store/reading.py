@@ -15,13 +15,12 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from fastlstm.store.disk import Disk
+from fastlstm.store.disk import Disk, NotAFile
 from fastlstm.store.errors import Damaged, NotARun, NotThere, disk_errors
-from fastlstm.store.folder import DISK, RUN, SPEC, read_journal, read_record, read_whole
-from fastlstm.store.journal import COUNTS, ROWS, Journal, PartEntry, Stored, part_file, table_file
+from fastlstm.store.folder import DISK, RUN, SPEC, read_journal, read_whole
+from fastlstm.store.journal import COUNTS, ROWS, VERDICTS, Journal, PartEntry, Stored, part_file, table_file
 from fastlstm.store.parquet import ColumnHash, decode
-
-VERDICTS = "claims"  # the table of what the draws say about claims, which are no part of the content
+from fastlstm.store.record import read_record, run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,14 @@ class Status:
 
 
 def status(path: str | os.PathLike[str], *, disk: Disk = DISK) -> Status:
-    """Where the run stands, from its record and journals alone. Raises NotARun, Damaged, DiskError."""
+    """Where the run stands, from its record and journals alone.
+
+    Raises NotARun, MixedRuns, OtherFormat, Damaged, DiskError.
+    """
     path = Path(path)
     with disk_errors():
         record = _record_of(disk, path)
-        journal = read_journal(disk, path)
+        journal = read_journal(disk, path, run_id(record))
     totals = journal.totals()
     by_point: Counter[int] = Counter()
     for entry in journal.parts.values():
@@ -166,9 +168,8 @@ def _record_of(disk: Disk, path: Path) -> dict[str, Any]:
 
 
 def journal_of(disk: Disk, path: Path) -> Journal:
-    """What is committed. Raises NotARun, Damaged."""
-    _record_of(disk, path)
-    journal = read_journal(disk, path)
+    """What is committed. Raises NotARun, MixedRuns, OtherFormat, Damaged."""
+    journal = read_journal(disk, path, run_id(_record_of(disk, path)))
     if journal.damaged_lines:
         raise Damaged(f"{path} has damaged journal lines; run the spec again, which makes those parts anew")
     return journal
@@ -179,8 +180,10 @@ def check_end(disk: Disk, path: Path, entry: PartEntry) -> None:
     assert entry.footer is not None
     try:
         end = disk.read(path, last=entry.footer.size)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise Damaged(f"{path} is missing") from None
+    except NotAFile:
+        raise Damaged(f"{path} is not a regular file") from None
     if Stored.of(end) != entry.footer:
         raise Damaged(f"{path} is not what was written")
 

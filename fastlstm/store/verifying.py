@@ -20,18 +20,17 @@ from fastlstm.store.folder import (
     PART_FILE,
     RUN,
     SPEC,
-    Found,
+    Content,
     Problem,
-    change_record,
     look,
-    read_record,
     read_whole,
+    strangers,
     temporaries,
     tidy,
-    unfinish,
 )
 from fastlstm.store.journal import COUNTS, ROWS, Journal, PartEntry, PartId, Stored, part_file, table_file
 from fastlstm.store.parquet import decode, wrong_draws
+from fastlstm.store.record import change_record, read_record, run_id, unfinish
 
 
 class Examiner(Protocol):
@@ -53,38 +52,41 @@ def verify(
 ) -> list[Problem]:
     """Read every file again and name all that is not as it was written.
 
-    Checked are sizes and hashes, the number and the ids of the rows, that all parts have one schema, that
-    draws are neither doubled nor, in a finished run, missing, the tables' hashes, and files that do not
-    belong. An `examiner` may find more.
+    Checked are sizes and hashes, the number and the ids of the rows, that all parts have one schema, that no draw
+    is missing from a finished run, the tables' hashes, and files that do not belong. An `examiner` may find more.
 
     With `repair`, parts and tables with a problem go, and what fastlstm left behind; the next run makes them
-    again. Files that fastlstm did not make are named, and stay. Raises NotARun, DirectoryLocked, DiskError.
+    again. Files that fastlstm did not make are named, and stay. Where the record is lost, or a journal has lines of
+    another run, nobody can tell what belongs here, and nothing goes. Raises NotARun, OtherFormat, DirectoryLocked,
+    DiskError.
     """
     path = Path(path)
     with disk_errors(), _alone(disk, path, writing=repair):
-        found = look(disk, path)
+        content = look(disk, path)
         record = read_record(disk, path)
-        journal = Journal.merged(map(Journal, found.journals.values()))
+        of = None if record is None else run_id(record)
+        journals = {name: Journal(text, of) for name, text in content.journals.items()}
+        mixed = list(strangers(journals))
+        journal = Journal.merged(journals.values())
         finished = record is not None and record["finished"] is not None
         of_parts = [*_check_parts(disk, path, journal, examiner), *_check_ranges(journal, finished=finished)]
-        problems = [*_check_record(disk, path, record, journal), *of_parts, *_check_strays(found, journal)]
+        problems = [*mixed, *_check_record(disk, path, record, journal), *of_parts, *_check_strays(content, journal)]
         tables, bad_tables = _check_tables(disk, path, journal)
         if examiner is not None and not of_parts:
             for name, wrong in examiner.tables(tables, finished=finished).items():
                 bad_tables[name] = Problem(table_file(name), wrong)
         problems += [problem for _, problem in sorted(bad_tables.items())]
-        if repair and problems:
-            for file in temporaries(found):
+        if repair and problems and of is not None and not mixed:
+            for file in temporaries(content):
                 disk.remove(path / file)
             for problem in problems:
                 if problem.part is not None:
                     journal.parts.pop(problem.part, None)
             for name in bad_tables:
                 journal.tables.pop(name, None)
-            if record is not None:
-                change_record(disk, path, unfinish)
-            tidy(disk, path, found, journal)
-            remove_if_possible(disk, [path / problem.file for problem in bad_tables.values()])
+            change_record(disk, path, unfinish)
+            tidy(disk, path, content, journal, of)
+            remove_if_possible(disk, [path / table_file(name) for name in bad_tables])
     return problems
 
 
@@ -126,23 +128,23 @@ def _check_record(disk: Disk, path: Path, record: Mapping[str, Any] | None, jour
 def _check_parts(disk: Disk, path: Path, journal: Journal, examiner: Examiner | None) -> Iterator[Problem]:
     schemas: dict[PartId, pa.Schema] = {}
     for entry in journal.in_order():
-        found: dict[str, bytes] = {}
+        intact: dict[str, bytes] = {}
         for file, stored in entry.files().items():
             try:
-                found[file] = read_whole(disk, path, file, stored)
+                intact[file] = read_whole(disk, path, file, stored)
             except Damaged as error:
                 yield Problem(file, str(error), entry.part)
         rows_file, counts_file = part_file(ROWS, entry.part), part_file(COUNTS, entry.part)
-        sound = len(found) == len(entry.files())
-        if rows_file in found:
-            data = found[rows_file]
+        sound = len(intact) == len(entry.files())
+        if rows_file in intact:
+            data = intact[rows_file]
             if wrong := wrong_draws(decode(data, columns=["draw"])["draw"], entry):
                 sound = False
                 yield Problem(rows_file, wrong, entry.part)
             schemas[entry.part] = pq.read_schema(pa.BufferReader(data)).remove_metadata()
         if sound and examiner is not None:
-            rows = decode(found[rows_file]) if rows_file in found else None
-            if wrong := examiner.part(entry, rows, decode(found[counts_file])):
+            rows = decode(intact[rows_file]) if rows_file in intact else None
+            if wrong := examiner.part(entry, rows, decode(intact[counts_file])):
                 yield Problem(counts_file, wrong, entry.part)
     usual = Counter(schemas.values()).most_common(1)
     for part, schema in schemas.items():
@@ -156,22 +158,20 @@ def _check_ranges(journal: Journal, *, finished: bool) -> Iterator[Problem]:
         if entry.part.point != point:
             point, following = entry.part.point, 0
         file = part_file(ROWS if entry.rows is not None else COUNTS, entry.part)
-        if entry.first_draw < following:
-            yield Problem(file, f"draws {entry.first_draw} .. {following - 1} are in another part too", entry.part)
-        elif entry.first_draw > following and finished:
+        if entry.first_draw > following and finished:
             yield Problem(file, f"draws {following} .. {entry.first_draw - 1} before it are missing")
-        following = max(following, entry.first_draw + entry.draws)
+        following = entry.first_draw + entry.draws
 
 
-def _check_strays(found: Found, journal: Journal) -> Iterator[Problem]:
-    known = {file for entry in journal.parts.values() for file in entry.files()}
-    for file in sorted(found.files.keys() - known - set(temporaries(found))):
+def _check_strays(content: Content, journal: Journal) -> Iterator[Problem]:
+    committed = {file for entry in journal.parts.values() for file in entry.files()}
+    for file in sorted(content.files.keys() - committed - set(temporaries(content))):
         if not file.rpartition("/")[2].startswith((".", "_")):  # those no reader sees
             yield Problem(
                 file,
                 "does not belong to the run" if PART_FILE.fullmatch(file) is None else "is not committed",
             )
-    for file in temporaries(found):
+    for file in temporaries(content):
         yield Problem(file, "was left by a process that died")
 
 

@@ -4,8 +4,6 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,42 +11,27 @@ from typing import Any, Self
 import pyarrow as pa
 
 from fastlstm.store.disk import Disk, append, make_folders, put, remove_if_possible
-from fastlstm.store.errors import Damaged, OtherSpec, StoreError, disk_errors, locked
-from fastlstm.store.folder import (
-    DISK,
-    JOURNAL,
-    LOCK,
-    RUN,
-    SPEC,
-    Problem,
-    change_record,
-    look,
-    read_record,
-    record_locked,
-    temporaries,
-    tidy,
-    unfinish,
-)
+from fastlstm.store.encoding import EncodedPart
+from fastlstm.store.errors import StoreError, disk_errors, locked
+from fastlstm.store.folder import DISK, JOURNAL, LOCK, SPEC, Problem, look, refuse_strangers, temporaries, tidy
 from fastlstm.store.journal import (
     COUNTS,
     ROWS,
+    TABLES,
     Journal,
     PartEntry,
     PartId,
+    RunId,
     Stored,
     part_file,
     part_line,
-    seal,
     table_file,
     table_line,
 )
-from fastlstm.store.parquet import encode, footer, without_nulls, wrong_draws
+from fastlstm.store.parquet import encode
+from fastlstm.store.record import change_record, now, record_locked, recover_record, run_id, unfinish
 
 _SHARD_LOCK = re.compile(r"_lock-\d+-of-(\d+)")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class RunDirectory:
@@ -66,6 +49,7 @@ class RunDirectory:
         self._shard = None if shard is None else f"{shard[0]}-of-{shard[1]}"
         self._tag = "" if shard is None else f".{self._shard}"
         self._journal = Journal()
+        self._id = RunId("", 1)
         self._journal_path = path / (JOURNAL if shard is None else f"_journal-{self._shard}.jsonl")
         self._journal_size = 0
         self._secured = {path}  # folders whose names this session has synced
@@ -74,7 +58,7 @@ class RunDirectory:
         self._session: dict[str, Any] = {
             "provenance": dict(provenance),
             "shard": self._shard,
-            "started": _now(),
+            "started": now(),
             "ended": None,
             "draws": 0,
         }
@@ -100,8 +84,8 @@ class RunDirectory:
         and `layout` are JSON mappings; a directory that exists keeps its own layout. A run with nothing to do
         writes nothing.
 
-        Raises DirectoryLocked, OtherSpec, DiskError, and Damaged where draws stand without a record of their
-        spec.
+        Raises DirectoryLocked, OtherSpec, MixedRuns, OtherFormat, DiskError, and Damaged where draws stand without a
+        record of their spec.
         """
         if shard is not None and not 1 <= shard[0] <= shard[1]:
             raise ValueError(f"shard {shard[0]}/{shard[1]}: the first number counts from 1 to the second")
@@ -143,45 +127,42 @@ class RunDirectory:
         """The sessions, as in `Status`, that had written into the directory when it was opened."""
         return self._earlier
 
-    def commit(
-        self, part: PartId, *, first_draw: int, draws: int, rows: pa.Table | None, counts: pa.Table
-    ) -> PartEntry:
-        """Make a part durable: the draws first_draw .. first_draw + draws - 1 of its point.
+    def commit(self, *parts: EncodedPart) -> None:
+        """Make parts durable together: they are synced side by side, and their journal lines written at once.
 
-        `rows` is None where the run keeps no rows; else it has no nulls and a column `draw`, int64 and
-        increasing, and the same schema and dictionaries in all parts. Raises DiskError; then nothing of the
-        part remains.
+        Raises ValueError if one of them does not belong here, before anything is written; DiskError, and then nothing
+        of them remains.
         """
-        if part in self._journal.parts:
-            raise ValueError(f"{part} is committed already")
-        encoded = encode(counts)
-        entry = PartEntry(part, first_draw, draws, 0, None, None, Stored.of(encoded))
-        data = {self.path / part_file(COUNTS, part): encoded}
-        if rows is not None:
-            encoded = encode(without_nulls(rows))
-            entry = replace(entry, kept=len(rows), rows=Stored.of(encoded), footer=Stored.of(footer(encoded)))
-            data[self.path / part_file(ROWS, part)] = encoded
-            if wrong := wrong_draws(rows["draw"], entry):
-                raise ValueError(f"{part}: {wrong}")
-        line = part_line(entry)
+        files: dict[Path, bytes | memoryview] = {}
+        for entry, counts, rows in parts:
+            if entry.part in self._journal.parts:
+                raise ValueError(f"{entry.part} is committed already")
+            if entry.misfits(self._id.part_draws):
+                raise ValueError(f"{entry.part} does not begin at draw {entry.first_draw} in this run, or is no part")
+            files[self.path / part_file(COUNTS, entry.part)] = counts
+            if rows is not None:
+                files[self.path / part_file(ROWS, entry.part)] = rows
+        lines = b"".join(part_line(encoded.entry, self._id) for encoded in parts)
         with disk_errors():
             self._begin_to_write()
-            for path in data:
+            for path in files:
                 self._secure(path.parent)
             try:
-                put(self._disk, data, tag=self._tag)
-                self._append(line)
+                put(self._disk, files, tag=self._tag)
+                self._append(lines)
             except BaseException:
-                remove_if_possible(self._disk, data)
+                remove_if_possible(self._disk, files)
                 raise
-        self._journal.parts[part] = entry
-        self._session["draws"] += draws
-        return entry
+        for encoded in parts:
+            self._journal.parts[encoded.entry.part] = encoded.entry
+            self._session["draws"] += encoded.entry.draws
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write `name`.parquet, or replace it in one step. One with the same bytes is left alone."""
         if self._shard is not None:
             raise ValueError("a shard sees only its share of the draws: it makes no tables")
+        if name not in TABLES:
+            raise ValueError(f"{name} is no table of a run; they are {', '.join(TABLES)}")
         data = encode(table)
         stored = Stored.of(data)
         if self._journal.tables.get(name) == stored:
@@ -190,10 +171,10 @@ class RunDirectory:
             self._begin_to_write()
             if name in self._journal.tables:
                 # So that at no time the journal vouches for another table than the one that is there.
-                self._append(table_line(name, None))
+                self._append(table_line(name, None, self._id))
                 del self._journal.tables[name]
             put(self._disk, {self.path / table_file(name): data})
-            self._append(table_line(name, stored))
+            self._append(table_line(name, stored, self._id))
         self._journal.tables[name] = stored
 
     def write_spec(self, text: str) -> None:
@@ -213,7 +194,7 @@ class RunDirectory:
             raise ValueError("a shard sees only its share of the draws: it does not finish the run")
         if self._finished:
             return
-        stamp = {"finished": _now(), "totals": self._journal.totals()}
+        stamp = {"finished": now(), "totals": self._journal.totals()}
         with disk_errors():
             self._begin_to_write()
             self._change_record(lambda record: record.update(stamp))
@@ -225,7 +206,7 @@ class RunDirectory:
             return
         try:
             if self._session_number is not None:
-                self._session["ended"] = _now()
+                self._session["ended"] = now()
                 with disk_errors():
                     self._change_record(self._end_session)
         finally:
@@ -285,24 +266,28 @@ class RunDirectory:
     def _recover(self, spec_text: str, spec_hash: str, layout: Mapping[str, Any]) -> None:
         """Bring the directory to what its journals and its files agree on."""
         with record_locked(self._disk, self.path):
-            record = self._recover_record(spec_text.encode(), spec_hash, layout)
+            record, self.dropped = recover_record(
+                self._disk, self.path, spec_text.encode(), spec_hash, layout, tag=self._tag
+            )
         self.layout = record["layout"]
+        self._id = run_id(record)
         self._earlier = record["sessions"]
         self._finished = record["finished"] is not None
-        found = look(self._disk, self.path)
-        for file in temporaries(found):
-            if file.endswith(f"{self._tag}.partial"):
-                self._disk.remove(self.path / file)
+        content = look(self._disk, self.path)
 
         def usable(entry: PartEntry) -> bool:
-            return all(found.files.get(file) == stored.size for file, stored in entry.files().items())
+            return all(content.files.get(file) == stored.size for file, stored in entry.files().items())
 
-        journals = {name: Journal(text, usable) for name, text in found.journals.items()}
+        journals = {name: Journal(text, self._id, usable) for name, text in content.journals.items()}
+        refuse_strangers(self.path, journals)
         self._journal = Journal.merged(journals.values())
+        for file in temporaries(content):
+            if file.endswith(f"{self._tag}.partial"):
+                self._disk.remove(self.path / file)
         for part in sorted(self._journal.refused):
             self.dropped += (Problem(part_file(COUNTS, part), "the part is missing or not whole", part),)
         for name, stored in sorted(self._journal.tables.items()):
-            if found.top.get(table_file(name)) != stored.size:
+            if content.top.get(table_file(name)) != stored.size:
                 self.dropped += (Problem(table_file(name), "missing or not whole"),)
                 del self._journal.tables[name]
         if self._finished and (self.dropped or self._journal.totals() != record["totals"]):
@@ -310,46 +295,9 @@ class RunDirectory:
             self._change_record(unfinish)
             self._finished = False
         if self._shard is None:
-            tidy(self._disk, self.path, found, self._journal)
+            tidy(self._disk, self.path, content, self._journal, self._id)
         else:
             own = journals.get(self._journal_path.name)
             if own is None or not own.says_the_same(own):
-                put(self._disk, {self._journal_path: b"" if own is None else own.text()}, tag=self._tag)
+                put(self._disk, {self._journal_path: b"" if own is None else own.text(self._id)}, tag=self._tag)
         self._journal_size = len(self._disk.read(self._journal_path))
-
-    def _recover_record(self, spec: bytes, spec_hash: str, layout: Mapping[str, Any]) -> dict[str, Any]:
-        """The record in _run.json, made if the directory is new, and the spec beside it."""
-        record = read_record(self._disk, self.path)
-        try:
-            stored_spec = self._disk.read(self.path / SPEC)
-        except FileNotFoundError:
-            stored_spec = b""
-        if record is not None and record["spec_hash"] != spec_hash:
-            raise OtherSpec(self.path, stored_spec.decode(errors="replace"))
-        if record is not None and Stored.of(stored_spec) == Stored(*record["spec"]):
-            return record
-        if record is None:
-            self._start_again(spec, stored_spec)
-            record = {"spec_hash": spec_hash, "layout": dict(layout), "created": _now(), "sessions": []}
-            unfinish(record)
-        record["spec"] = Stored.of(spec)
-        for name, data in {SPEC: spec, RUN: seal(record, indent=1)}.items():
-            put(self._disk, {self.path / name: data}, tag=self._tag)
-        return record
-
-    def _start_again(self, spec: bytes, stored_spec: bytes) -> None:
-        """Clear the way for a new record: nothing, unless the old one was lost.
-
-        With it the layout is lost, and so what the parts are parts of: they are made again.
-        """
-        found = look(self._disk, self.path)
-        if not (any(found.journals.values()) or found.files):
-            return
-        if self._shard is not None or stored_spec != spec:
-            raise Damaged(
-                f"{self.path} holds draws, but its {RUN} is missing or damaged: give another directory, "
-                "remove this one, or run the same spec in it without shards, which makes its draws again"
-            )
-        self.dropped += (Problem(RUN, "missing or damaged; all parts are made again"),)
-        for name in found.journals:
-            self._disk.remove(self.path / name)

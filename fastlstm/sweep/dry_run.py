@@ -7,9 +7,10 @@ from typing import Any
 
 from fastlstm.spec import Spec
 from fastlstm.store.parquet import encode
-from fastlstm.sweep.plan import Shard, kept_draws, part_size, parts_of_shard
+from fastlstm.sweep.making import kernel
+from fastlstm.sweep.plan import Plan, Shard
 from fastlstm.sweep.recorder import Recorder
-from fastlstm.sweep.simulation import Simulation, slice_size
+from fastlstm.sweep.simulation import slice_size
 
 _SAMPLE_SECONDS = 0.5
 
@@ -40,6 +41,7 @@ class Estimate:
 def estimate(spec: Spec, out: str | os.PathLike[str], *, threads: int, shard: Shard | None = None) -> Estimate:
     """Compute a small sample of a run or a shard, write nothing, and extrapolate."""
     points = spec.points()
+    plan = Plan.of_new_run(spec, shards=1 if shard is None else shard.total)
     if spec.store.rows == "all":
         rows = spec.draws
     else:
@@ -47,23 +49,21 @@ def estimate(spec: Spec, out: str | os.PathLike[str], *, threads: int, shard: Sh
     ends = [points[0]] if len(points) == 1 else [points[0], points[-1]]
     seconds, row_bytes, sampled_steps = 0.0, 0.0, 0
     for point in ends:
-        simulation, recorder = Simulation(spec, point), Recorder(spec)
+        compute, recorder = kernel(spec, point), Recorder(plan)
         draws = min(spec.draws, slice_size(spec, point.steps), 8192)
-        simulation.columns(0, 1)
+        compute(0, 1)
         start, computed = time.perf_counter(), 0
         while time.perf_counter() - start < _SAMPLE_SECONDS:
-            columns = simulation.columns(0, draws)
+            columns = compute(0, draws)
             computed += draws
         seconds += (time.perf_counter() - start) / computed
         sampled_steps += point.steps
         table = recorder.record(point, 0, draws, columns, recorder.new_counts())
-        if table is not None and len(kept_draws(spec, 0, draws)):
+        if table is not None and len(table):
             row_bytes += len(encode(table)) / len(table)
     steps_a_draw = sum(point.steps for point in points) / len(points)
-    total = draws = spec.draws * len(points)
-    if shard is not None:
-        draws = sum(part.draws for part in parts_of_shard(spec, part_size(spec, shard.total), shard))
-    rows = round(rows * len(points) * draws / total)
+    draws = plan.draws(shard)
+    rows = round(rows * len(points) * draws / plan.total)
     return Estimate(
         path=os.fspath(out),
         points=len(points),

@@ -4,9 +4,9 @@ import os
 
 from fastlstm import store
 from fastlstm.runs import Run
-from fastlstm.spec import Spec
 from fastlstm.store import NotThere, RunDirectory
-from fastlstm.sweep.plan import dealt_out, layout, parts, run_key
+from fastlstm.sweep.opening import open_directory, plan_of
+from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.provenance import provenance
 from fastlstm.tables.totals import Totals, write_tables
 from fastlstm.verdicts.judge import judge_claims
@@ -31,20 +31,15 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
     spec = Run(path).spec()
     made_by = provenance(spec.dtype)
     del made_by["kernel"]  # no draw is computed here
-    with RunDirectory.open(
-        path,
-        spec_text=spec.normalised(folder=path),
-        spec_hash=run_key(spec),
-        provenance=made_by,
-        layout=layout(spec),
-    ) as directory:
+    plan = Plan.of_new_run(spec)
+    with open_directory(plan, path, made_by=made_by) as directory:
         if directory.finished:
             judge_claims(spec, directory)
             directory.finish()
             return Run(path)
         if not directory.committed:
             raise NotThere(f"{path} has no draws yet, so there is nothing to merge")
-        missing = _missing(spec, directory)
+        missing = _missing(plan_of(plan, directory), directory)
         if missing and not incomplete:
             raise Incomplete(f"{path}: {missing}")
         write_tables(directory, Totals(spec))
@@ -54,25 +49,25 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
     return Run(path)
 
 
-def _missing(spec: Spec, directory: RunDirectory) -> str:
+def _missing(plan: Plan, directory: RunDirectory) -> str:
     """What a run lacks, point by point, and which of its shards; empty if nothing."""
-    size, committed = directory.layout["part_draws"], directory.committed
+    committed = directory.committed
     left: dict[int, tuple[int, int]] = {}
-    for part in parts(spec, size):
+    for part in plan.parts():
         if part.id not in committed:
             count, draws = left.get(part.id.point, (0, 0))
             left[part.id.point] = count + 1, draws + part.draws
     if not left:
         return ""
-    draws, of = sum(draws for _, draws in left.values()), spec.draws * len(spec.points())
-    lines = [f"{draws:,} of {of:,} draws are missing, in {sum(count for count, _ in left.values()):,} parts"]
+    draws = sum(draws for _, draws in left.values())
+    lines = [f"{draws:,} of {plan.total:,} draws are missing, in {sum(count for count, _ in left.values()):,} parts"]
     named = list(left.items())[:_POINTS_NAMED]
     lines += [f"point {point}: {draws:,} draws in {_counted(count, 'part')}" for point, (count, draws) in named]
     if len(left) > len(named):
         lines.append(f"and {_counted(len(left) - len(named), 'more point')}")
     divisions = {name.partition("-of-")[2] for name in (each["shard"] for each in directory.earlier_sessions) if name}
     for shards in sorted(map(int, divisions)):
-        unfinished = sorted({shard for shard, part in dealt_out(spec, size, shards) if part.id not in committed})
+        unfinished = sorted({shard for shard, part in plan.shares(shards) if part.id not in committed})
         lines.append(f"of {shards} shards these are not done: {', '.join(map(str, unfinished))}")
     return "\n".join(lines)
 

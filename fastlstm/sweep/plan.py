@@ -1,10 +1,10 @@
-"""Which draws make which part, which of them keep their rows, and which shard computes which part.
+"""The plan of a run: which draws make which part, which of them keep their rows, and which shard computes which part.
 
 All of it is a function of the spec, the size of the parts and the number of shards alone, so that a part can be made
 by anybody, at any time, and again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -78,62 +78,86 @@ def part_size(spec: Spec, shards: int = 1) -> int:
     return -(-spec.draws // (1024 * number)) * 1024  # all parts alike, so that no shard gets the short ones
 
 
-def parts(spec: Spec, size: int) -> Iterator[Part]:
-    """All parts of a spec, point by point."""
-    for point in range(len(spec.points())):
-        yield from parts_of_point(spec, size, point)
+class Plan:
+    """The parts of a spec: `part_draws` draws each, the last one of a point perhaps fewer.
 
-
-def parts_of_point(spec: Spec, size: int, point: int) -> Iterator[Part]:
-    """The parts of one point."""
-    for number, first in enumerate(range(0, spec.draws, size)):
-        yield Part(PartId(point, number), first, min(size, spec.draws - first))
-
-
-def dealt_out(spec: Spec, size: int, shards: int) -> Iterator[tuple[int, Part]]:
-    """All parts, each with the number of its shard, 1 .. shards.
-
-    They are dealt out one by one, those of the points with the most steps first, so that every shard gets long and
-    short ones alike: no shard has more than one part more than another, neither in all nor of any number of steps.
+    points: their number. total: the draws of all points.
     """
-    order = list(range(len(spec.points())))
-    if isinstance(spec.steps, Grid):
-        steps = [point.steps for point in spec.points()]
-        order.sort(key=lambda point: -steps[point])
-    place = 0
-    for point in order:
-        for part in parts_of_point(spec, size, point):
-            yield place % shards + 1, part
-            place += 1
 
+    def __init__(self, spec: Spec, part_draws: int) -> None:
+        self.spec = spec
+        self.part_draws = part_draws
+        self.points = len(spec.points())
+        self.total = self.points * spec.draws
 
-def parts_of_shard(spec: Spec, size: int, shard: Shard | None) -> Iterator[Part]:
-    """The parts that a shard computes; all of them if there are no shards."""
-    if shard is None:
-        yield from parts(spec, size)
-        return
-    for number, part in dealt_out(spec, size, shard.total):
-        if number == shard.number:
-            yield part
+    @classmethod
+    def of_new_run(cls, spec: Spec, *, shards: int = 1) -> Self:
+        """The plan that a directory is begun with; whoever goes on with it keeps to that one."""
+        return cls(spec, part_size(spec, shards))
 
+    @property
+    def layout(self) -> dict[str, int]:
+        """The plan as the record of a run has it."""
+        return {"points": self.points, "draws": self.spec.draws, "part_draws": self.part_draws}
 
-def kept_draws(spec: Spec, first: int, draws: int) -> NDArray[np.int64]:
-    """Which of the draws first .. first + draws - 1 have rows: all, none, or every k-th, k a fraction perhaps.
+    def part(self, name: PartId) -> Part | None:
+        """The part of that name, if the spec has it."""
+        point, number = name
+        first = number * self.part_draws
+        if not (0 <= point < self.points and 0 <= first < self.spec.draws):
+            return None
+        return Part(name, first, min(self.part_draws, self.spec.draws - first))
 
-    Draws are independent and alike, so evenly spaced ones are a fair sample of them.
-    """
-    if spec.store.rows == "none":
-        return np.empty(0, np.int64)
-    if spec.store.rows == "all" or spec.store.rows >= spec.draws:
-        return np.arange(first, first + draws)
-    rows = spec.store.rows
-    begin, end = (-(-edge * rows // spec.draws) for edge in (first, first + draws))
-    return np.array([number * spec.draws // rows for number in range(begin, end)], np.int64)
+    def parts_of(self, point: int) -> Iterator[Part]:
+        """The parts of one point, by draw."""
+        for number, first in enumerate(range(0, self.spec.draws, self.part_draws)):
+            yield Part(PartId(point, number), first, min(self.part_draws, self.spec.draws - first))
 
+    def parts(self, shard: Shard | None = None) -> Iterator[Part]:
+        """All parts, point by point; or those that a shard computes."""
+        if shard is None:
+            for point in range(self.points):
+                yield from self.parts_of(point)
+            return
+        for number, part in self.shares(shard.total):
+            if number == shard.number:
+                yield part
 
-def layout(spec: Spec, *, shards: int = 1) -> dict[str, int]:
-    """How a run is cut up: points, draws of a point, draws of a part. It stays as the directory was begun."""
-    return {"points": len(spec.points()), "draws": spec.draws, "part_draws": part_size(spec, shards)}
+    def shares(self, shards: int) -> Iterator[tuple[int, Part]]:
+        """All parts, each with the number of its shard, 1 .. shards.
+
+        They are dealt out one by one, those of the points with the most steps first, so that every shard gets long
+        and short ones alike: no shard has more than one part more than another, neither in all nor of any number of
+        steps.
+        """
+        order = list(range(self.points))
+        if isinstance(self.spec.steps, Grid):
+            steps = [point.steps for point in self.spec.points()]
+            order.sort(key=lambda point: -steps[point])
+        place = 0
+        for point in order:
+            for part in self.parts_of(point):
+                yield place % shards + 1, part
+                place += 1
+
+    def draws(self, shard: Shard | None = None, *, within: Container[PartId] | None = None) -> int:
+        """How many draws a shard computes, or all of them do; `within` counts only those of some parts."""
+        if within is None and shard is None:
+            return self.total
+        return sum(part.draws for part in self.parts(shard) if within is None or part.id in within)
+
+    def rows_of(self, first: int, draws: int) -> NDArray[np.int64]:
+        """Which of the draws first .. first + draws - 1 of a point have rows: all, none, or every k-th, k a fraction.
+
+        Draws are independent and alike, so evenly spaced ones are a fair sample of them.
+        """
+        rows = self.spec.store.rows
+        if rows == "none":
+            return np.empty(0, np.int64)
+        if rows == "all" or rows >= self.spec.draws:
+            return np.arange(first, first + draws)
+        begin, end = (-(-edge * rows // self.spec.draws) for edge in (first, first + draws))
+        return np.array([number * self.spec.draws // rows for number in range(begin, end)], np.int64)
 
 
 def run_key(spec: Spec) -> str:

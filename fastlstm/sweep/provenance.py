@@ -34,9 +34,9 @@ def kernels(sessions: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
     A session that was killed has not said how many draws it computed, so it may have computed some.
     """
-    found: dict[str, str] = {}
+    made: dict[str, str] = {}
     for session in sessions:
-        made_by = session["provenance"]
-        if "kernel" in made_by and (session["draws"] or session["ended"] is None):
-            found.setdefault(made_by["kernel"], made_by["versions"]["fastlstm"])
-    return found
+        digest, versions = (session["provenance"].get(name) for name in ("kernel", "versions"))
+        if isinstance(digest, str) and (session["draws"] or session["ended"] is None):
+            made.setdefault(digest, str(versions.get("fastlstm")) if isinstance(versions, dict) else "unknown")
+    return made

@@ -1,15 +1,19 @@
 """Run a spec: into a directory, or in memory."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
 from fastlstm.runs import Run, SpecSource, as_spec
 from fastlstm.spec import Spec
 from fastlstm.store import RunDirectory
-from fastlstm.sweep.engine import in_memory, sweep
-from fastlstm.sweep.plan import Shard, layout, parts_of_shard, run_key
+from fastlstm.sweep.engine import sweep
+from fastlstm.sweep.in_memory import simulated_rows
+from fastlstm.sweep.making import LocalMaker, Simulator, kernel
+from fastlstm.sweep.opening import open_directory, plan_of
+from fastlstm.sweep.plan import Plan, Shard
 from fastlstm.sweep.provenance import kernels, provenance
 from fastlstm.sweep.stopping import Progress, Stopper, quiet
 from fastlstm.threads import available_threads
@@ -47,38 +51,54 @@ def run(
     """
     share = None if shard is None else Shard.of(*shard)
     ready = as_spec(spec, overrides)
-    made_by = provenance(ready.dtype)
-    with RunDirectory.open(
+    return execute(
+        ready,
         out,
-        spec_text=ready.normalised(folder=out),
-        spec_hash=run_key(ready),
-        provenance=made_by,
-        layout=layout(ready, shards=1 if share is None else share.total),
+        made_by=provenance(ready.dtype),
+        threads=_threads(threads),
         shard=share,
-    ) as directory:
+        keep_going=keep_going,
+        mix_kernels=mix_kernels,
+        progress=progress,
+        stopper=stopper or Stopper(),
+    )
+
+
+def execute(
+    spec: Spec,
+    out: str | os.PathLike[str],
+    *,
+    made_by: Mapping[str, Any],
+    threads: int,
+    simulator: Simulator = kernel,
+    shard: Shard | None = None,
+    keep_going: bool = False,
+    mix_kernels: bool = False,
+    progress: Progress = quiet,
+    stopper: Stopper,
+) -> Run:
+    """What `run` does, with whatever simulates the draws, and says what made them."""
+    begun = Plan.of_new_run(spec, shards=1 if shard is None else shard.total)
+    with open_directory(begun, out, made_by=made_by, shard=shard) as directory:
+        plan = plan_of(begun, directory)
         if not mix_kernels:
-            _refuse_other_kernel(ready, directory, share, made_by["kernel"])
-        sweep(
-            ready,
-            directory,
-            threads=_threads(threads),
-            shard=share,
-            keep_going=keep_going,
-            progress=progress,
-            stopper=stopper or Stopper(),
-        )
-        if share is None:
-            judge_claims(ready, directory)
+            _refuse_other_kernel(plan, directory, shard, made_by["kernel"])
+        make = LocalMaker(plan, threads=threads, simulator=simulator)
+        sweep(plan, directory, make, shard=shard, keep_going=keep_going, progress=progress, stopper=stopper)
+        if shard is None:
+            judge_claims(spec, directory)
             directory.finish()
+        else:
+            directory.write_spec(spec.normalised(folder=out))  # with the claims as they are now, for the merge
     return Run(out)
 
 
-def _refuse_other_kernel(spec: Spec, directory: RunDirectory, shard: Shard | None, kernel: str) -> None:
+def _refuse_other_kernel(plan: Plan, directory: RunDirectory, shard: Shard | None, kernel: str) -> None:
     others = kernels(directory.earlier_sessions)
     others.pop(kernel, None)
     if not (others and directory.committed):
         return
-    if any(part.id not in directory.committed for part in parts_of_shard(spec, directory.layout["part_draws"], shard)):
+    if any(part.id not in directory.committed for part in plan.parts(shard)):
         theirs = ", ".join(f"{version} ({digest[:12]})" for digest, version in others.items())
         raise OtherKernel(
             f"{directory.path} has draws computed by fastlstm {theirs}, whose kernel has other sources than this one "
@@ -92,4 +112,4 @@ def _threads(wanted: int | None) -> int:
 
 def simulate(spec: SpecSource, *, overrides: Iterable[str] = (), threads: int | None = None) -> pd.DataFrame:
     """Run a small spec in memory and return its rows; nothing is written."""
-    return in_memory(as_spec(spec, overrides), threads=_threads(threads))
+    return simulated_rows(as_spec(spec, overrides), threads=_threads(threads))

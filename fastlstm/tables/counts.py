@@ -170,6 +170,10 @@ class Counts:
         for name, histogram in self._histograms.items():
             histogram.merge_all(other._histograms[name])
 
+    def names_all_of(self, table: pa.Table) -> bool:
+        """Whether every measure of a table of counts is one of these."""
+        return set(table["measure"].combine_chunks().dictionary.to_pylist()) <= self._histograms.keys()
+
     def merge_table(self, table: pa.Table) -> None:
         """Add the counts of a table made by `to_table`."""
         measure = table["measure"].combine_chunks()

@@ -18,7 +18,10 @@ _MOST_STEPS = 10**6  # that a spec may have, so that no lag is missing
 
 
 class Totals:
-    """The counts of points, summed up over their parts; a point's are dense only until it is `closed`."""
+    """The counts of points, summed up over their parts, which come in any order.
+
+    A point's are dense only until all its draws are in, or until it is closed without them.
+    """
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
@@ -29,15 +32,23 @@ class Totals:
         self._draws: Counter[int] = Counter()
 
     def add(self, point: int, draws: int, counts: Counts) -> None:
-        """Add a part. Those of a point may come in any order, but none after the point is closed."""
+        """Add a part. With the last draw of a point its counts are closed. Raises ValueError if they were before."""
+        if point in self._regimes:
+            raise ValueError(f"point {point} has all its draws already")
         self._draws[point] += draws
         if point in self._open:
             self._open[point].merge(counts)
         else:
             self._open[point] = counts
+        if self._draws[point] == self._spec.draws:
+            self._close(point)
 
-    def close(self, point: int) -> None:
-        """All parts of the point have been added."""
+    def close_others(self, point: int | None = None) -> None:
+        """No more parts will come but those of one point, if any."""
+        for other in [other for other in self._open if other != point]:
+            self._close(other)
+
+    def _close(self, point: int) -> None:
         counts = self._open.pop(point)
         self._regimes[point] = [{"point": point} | row for row in counts.regime_rows()]
         table = counts.to_table()
@@ -53,13 +64,11 @@ class Totals:
         if len(self.closed()) == len(self._spec.points()):
             return
         for entry, table in read_counts(directory.path, without=self.closed()):
-            for point in [point for point in self._open if point != entry.part.point]:
-                self.close(point)
+            self.close_others(entry.part.point)
             counts = Counts(self._measures)
             counts.merge_table(table)
             self.add(entry.part.point, entry.draws, counts)
-        for point in list(self._open):
-            self.close(point)
+        self.close_others()
 
     def tables(self) -> dict[str, pa.Table]:
         """The tables by name. If draws are missing, each says so in the attributes of its data frame."""

@@ -1,17 +1,14 @@
 """What the fault tests share: a bench, a ledger, and how many of the possible faults are tried."""
 
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
 import pytest
 from bench import Bench
 from ledger import Fault, Ledger
 
-Case = TypeVar("Case")
 LEDGER = pytest.StashKey[Ledger]()
 
 
@@ -35,19 +32,6 @@ def ledger(pytestconfig: pytest.Config) -> Ledger:
 @pytest.fixture(scope="session")
 def all_faults(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("--all-faults"))
-
-
-@pytest.fixture(scope="session")
-def some(all_faults: bool) -> Callable[[Sequence[Case], int], list[Case]]:
-    """All cases, or a few of them where not all faults are asked for: always the same few."""
-
-    def some(cases: Sequence[Case], few: int) -> list[Case]:
-        if all_faults or len(cases) <= few:
-            return list(cases)
-        chosen = random.Random(1).sample(range(len(cases)), few)
-        return [cases[number] for number in sorted(chosen)]
-
-    return some
 
 
 @pytest.fixture(scope="session")

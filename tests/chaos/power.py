@@ -59,11 +59,8 @@ class PowerCut:
             case "lock" if arguments[0] not in self.now:
                 self._rename(None, arguments[0], _File())
             case "create":
-                file = self.now.get(arguments[0])
-                if file is None:
-                    file = _File()
-                    self._rename(None, arguments[0], file)
-                file.now = b""
+                file = _File()  # a new one, whatever stood there
+                self._rename(arguments[0] if arguments[0] in self.now else None, arguments[0], file)
                 self.opened[result] = (file, 0)
             case "open_at":
                 file = self.now[arguments[0]]

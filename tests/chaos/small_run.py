@@ -1,15 +1,12 @@
 """The run that all faults meet: three points of 240 draws, with the kernel that a short spec has anyway."""
 
-from contextlib import suppress
 from pathlib import Path
-from signal import SIGTERM
-from unittest.mock import patch
 
 import pyarrow.parquet as pq
 
 import fastlstm
-from fastlstm.sweep import plan
-from fastlstm.sweep.stopping import Stopped, Stopper
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan
 
 SPEC = """\
 seed = 5
@@ -35,8 +32,7 @@ def write_spec(folder: Path, text: str = SPEC) -> Path:
 
 def begin(run: Path, spec: Path, *, part_draws: int) -> None:
     """Make the run directory with parts of that size, and no draws yet; whoever goes on with it keeps to the size."""
-    with patch.object(plan, "part_size", lambda *_: part_draws), suppress(Stopped):
-        fastlstm.run(spec, run, threads=1, stopper=Stopper(signal=SIGTERM))
+    open_directory(Plan(fastlstm.load(spec), part_draws), run, made_by={}).close()
 
 
 def stored_ids(run: Path) -> list[tuple[int, int]]:

@@ -67,13 +67,3 @@ def test_part_without_its_line(bench, ledger, some):
     for number in some(range(len(lines)), 1):
         rest = lines[:number] + lines[number + 1 :]
         try_journal(bench, ledger, Fault.ORPHAN, lambda text, rest=rest: b"".join(rest), told=number)
-
-
-@pytest.mark.chaos(only_all=True)
-def test_lines_of_a_run_with_smaller_parts(bench, ledger):
-    """Its parts bear the same names and hold other draws: sizes or hashes give them away."""
-    other = bench.run_with_parts_of(60, name="other")
-    assert bench.go_on(other).code == 0
-    lines = (other / "_journal.jsonl").read_bytes()
-    try_journal(bench, ledger, Fault.ORPHAN, lambda text: lines)
-    try_journal(bench, ledger, Fault.ORPHAN, lambda text: text + lines)
