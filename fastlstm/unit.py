@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastlstm.kernel import arrays, draws, widened
+from fastlstm.kernel import arrays, draws
 from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.names import PARAMETERS
 from fastlstm.threads import available_threads, in_order
@@ -175,12 +175,12 @@ def run_gradients(given: Inputs, target: Array, mode: Mode, *, loss: str = "give
     Draws that leave the range of plain numbers are computed once more with wide ones.
     """
     out = GradientArrays(given)
-    out.fill(arrays.build_gradients, draws.allocate_scratch, given, target, mode, loss, silent)
+    out.fill(given, target, mode, loss, silent)
     strained = np.flatnonzero(out.strained)
     if len(strained):
         again = Inputs(given.params[strained], given.state[strained], given.x[strained], given.dtype)
         exact = GradientArrays(again)
-        exact.fill(widened.build_gradients, widened.allocate_scratch, again, target[strained], mode, loss, silent)
+        exact.fill(again, target[strained], mode, loss, silent, wide=True)
         for mine, theirs in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
             mine[strained] = theirs
     return Gradients(out.params, out.x, out.state[:, 0], out.state[:, 1])
@@ -196,14 +196,14 @@ class GradientArrays:
         self.x = np.empty((draws, steps), given.dtype)
         self.strained = np.empty((draws, 1), given.dtype)
 
-    def fill(self, build: Any, allocate: Any, given: Inputs, target: Array, mode: Mode, loss: str, silent: int) -> None:
+    def fill(self, given: Inputs, target: Array, mode: Mode, loss: str, silent: int, *, wide: bool = False) -> None:
         """Run a kernel, plain or wide, over all draws."""
-        kernel = build(given.dtype, mode, loss)
+        kernel = arrays.build_gradients(given.dtype, mode, loss, wide)
 
         def work(part: slice) -> None:
             kernel(
                 given.params[part], given.state[part], given.x[part], target[part], silent,
-                allocate(given.dtype, given.x.shape[1], inputs=True),
+                draws.allocate_scratch(given.dtype, given.x.shape[1], inputs=True, wide=wide),
                 self.params[part], self.state[part], self.x[part], self.strained[part],
             )  # fmt: skip
 

@@ -41,7 +41,7 @@ ROOMS = {
 # Within the kernel, each module may import those before it.
 KERNEL = (
     "lanes.cache", "lanes.jit", "lanes.simd", "lanes.memory", "lanes.transpose", "elementary", "scale", "random",
-    "inputs", "lstm", "forward_pass", "backward_pass", "columns", "draws", "arrays", "wide", "widened",
+    "inputs", "lstm", "forward_pass", "backward_pass", "columns", "wide", "widened", "draws", "arrays",
 )  # fmt: skip
 
 TABLES = {"pandas", "pyarrow", "polars", "duckdb"}

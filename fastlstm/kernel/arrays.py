@@ -12,7 +12,7 @@ from numba.np.numpy_support import from_dtype
 
 from fastlstm.kernel.backward_pass import CEC, FULL, LOCAL
 from fastlstm.kernel.columns import scale_rows, store_gradients
-from fastlstm.kernel.draws import CHUNK, LOSSES, NUMBERS, allocate_scratch, is_uncertain, load_parameters, run_draws
+from fastlstm.kernel.draws import CHUNK, LOSSES, allocate_scratch, is_uncertain, load_parameters, run_draws
 from fastlstm.kernel.forward_pass import one_if
 from fastlstm.kernel.lanes.jit import inline, kernel, source_digest
 from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
@@ -40,7 +40,7 @@ def read_units(scratch, params, state, x, start):
 
 
 @cache
-def build_gradients(dtype, mode, loss="given"):
+def build_gradients(dtype, mode, loss="given", wide=False):
     """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T).
 
     `target` holds dy for the loss "given", targets for mse and bce, and is not read for sum and last; the first
@@ -49,9 +49,9 @@ def build_gradients(dtype, mode, loss="given"):
     CHUNK_STEPS = CHUNK[dtype]
     MODE = MODES[mode]
     LOSS = LOSSES[loss]
-    SOURCE = source_digest() + NUMBERS
+    SOURCE = source_digest()
     given, filled = _array_types(dtype)
-    memory = typeof(allocate_scratch(dtype, 1))
+    memory = typeof(allocate_scratch(dtype, 1, wide=wide))
 
     @kernel(void(given, given, given, given, int64, memory, filled, filled, filled, filled))
     def gradients(params, state, x, target, silent, scratch, out_params, out_state, out_x, out_strained):
@@ -89,7 +89,7 @@ def build_gradients(dtype, mode, loss="given"):
 @cache
 def build_trace(dtype):
     """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T)."""
-    SOURCE = source_digest() + NUMBERS
+    SOURCE = source_digest()
     given, _ = _array_types(dtype)
     memory = typeof(allocate_scratch(dtype, 1))
     filled = types.Array(from_dtype(np.dtype(dtype)), 3, "A")

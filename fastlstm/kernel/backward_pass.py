@@ -8,7 +8,7 @@ computed again with wide numbers (see wide.py).
 
 from collections import namedtuple
 
-from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.jit import generic, inline
 from fastlstm.kernel.lanes.memory import load, store
 from fastlstm.kernel.lanes.simd import absolute, as_integer, fill, fma, maximum, of_dtype, select
 from fastlstm.kernel.lstm import (
@@ -89,7 +89,7 @@ def is_strained(p, carry):
     return outside(carry.dC, TINY, HUGE) | (listens & outside(carry.dh, TINY, HUGE))
 
 
-@inline
+@generic
 def may_outgrow(p, C):
     """Where the weights allow more growth within a chunk than its range is made for; C is the largest |C_t|."""
     weights = absolute(p.W_hf) + absolute(p.W_hi) + absolute(p.W_ho) + absolute(p.W_hc)

@@ -8,7 +8,7 @@ from math import inf
 
 from fastlstm import measures
 from fastlstm.kernel.forward_pass import log_forget
-from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.jit import generic, inline
 from fastlstm.kernel.lanes.memory import load, store, store_column
 from fastlstm.kernel.lanes.simd import absolute, fill, fma, maximum, select, square_root
 from fastlstm.kernel.scale import exponent, log10_scaled, log_scaled, nowhere, outside, times_power_of_two
@@ -85,7 +85,7 @@ def jacobian_columns(tangent, forget, steps):
     )
 
 
-@inline
+@generic
 def store_gradients(rows, total, k, readout):
     """Put the gradients of a mode, those of the gates being times 2^-k, into their rows."""
     store_column(rows.sizes, 0, total)
@@ -97,7 +97,7 @@ def store_gradients(rows, total, k, readout):
     store(rows.exponents, (READOUT + 1,), k & 0)
 
 
-@inline
+@generic
 def lost_sums(rows, h_0, C_0, steps, extent):
     """Where a gradient is so small, or so large, that it may not be what it should; true zeros are not."""
     has_h = h_0 != 0.0 if steps == 1 else h_0 == h_0

@@ -14,6 +14,7 @@ import numpy as np
 from numba import int64, typeof, uint32, uint64, void
 
 from fastlstm import measures
+from fastlstm.kernel import widened  # noqa: F401  registers what wide numbers do differently
 from fastlstm.kernel.backward_pass import NO_INPUTS, backward, may_outgrow, start_backward
 from fastlstm.kernel.columns import (
     ALL,
@@ -64,8 +65,6 @@ Setting = namedtuple("Setting", "numbers phases series targets silent saturation
 # Arrays (columns, draws): the 16 drawn values, whether the draw needs wide numbers, and one for each group
 Columns = namedtuple("Columns", ("values", "strained", *measures.GROUPS))
 
-NUMBERS = "plain"  # what the passes compute with; see widened.py for the other kind
-
 SEGMENT = 8192  # steps; bounds the record of a register to 16 MiB
 
 # Steps of the backward pass between two scalings: few enough that ordinary weights stay in range.
@@ -85,9 +84,9 @@ def _pair(shape, dtype):
     return Rows(_aligned(shape, dtype), _aligned(shape, np.int32 if dtype == "float32" else np.int64))
 
 
-def allocate_scratch(dtype, steps, *, inputs=False):
+def allocate_scratch(dtype, steps, *, inputs=False, wide=False):
     """Working memory for one thread: values (16), x, target and dx (steps), record and segment states."""
-    memory = _pair if NUMBERS == "wide" else _aligned
+    memory = _pair if wide else _aligned
     segments = -(-steps // SEGMENT)
     return Scratch(
         values=_aligned((VALUES, LANES), dtype),
@@ -119,7 +118,7 @@ def run_draws(scratch, steps, loss, first_loss, saturation, chunk, mode, keep_la
     """Both passes over all segments for the register of draws whose values and inputs are in scratch."""
     p = load_parameters(scratch.values)
     state = State(C=load(scratch.values, (C_0,)), h=load(scratch.values, (H_0,)))
-    ahead = start_forward(state)
+    ahead = start_forward(state, scratch.record)
     segments = -(-steps // SEGMENT)
     for segment in range(segments):
         store(scratch.states, (segment, 0), ahead.state.C)
@@ -134,7 +133,7 @@ def run_draws(scratch, steps, loss, first_loss, saturation, chunk, mode, keep_la
         if segment < segments - 1:
             again = State(C=load(scratch.states, (segment, 0)), h=load(scratch.states, (segment, 1)))
             forward(
-                p, start_forward(again), scratch.x, scratch.target, scratch.record,
+                p, start_forward(again, scratch.record), scratch.x, scratch.target, scratch.record,
                 first, last, loss, first_loss, saturation,
             )  # fmt: skip
         back = backward(
@@ -179,18 +178,18 @@ def setting(numbers=(), *, phase=(CONSTANT, 0.0), series=(0.0,), target=(CONSTAN
     )
 
 
-def _simulation_signature(dtype, stored):
+def _simulation_signature(dtype, stored, wide):
     samples = (
         distributions([(CONSTANT, 0.0)] * VALUES),
         setting(),
-        allocate_scratch(dtype, 1),
+        allocate_scratch(dtype, 1, wide=wide),
         allocate_columns(stored, 1, (), 1),
     )
     return void(uint64, uint32, uint64[::1], int64, *map(typeof, samples))
 
 
 @cache
-def build_simulation(dtype, stored, process, loss, target, groups):
+def build_simulation(dtype, stored, process, loss, target, groups, wide=False):
     """The kernel that makes the draws of the given numbers, whole registers of them, and fills columns.
 
     dtype, stored: the type computed in and the type of the columns; process: normal, uniform, constant, sine,
@@ -202,9 +201,9 @@ def build_simulation(dtype, stored, process, loss, target, groups):
     TARGET = target
     GRADS, TRUNCATION, LAGS = ("grads" in groups, "truncation" in groups, "lags" in groups)
     CAROUSEL, JACOBIAN = ("carousel" in groups, "jacobian" in groups)
-    SOURCE = source_digest() + NUMBERS
+    SOURCE = source_digest()
 
-    @kernel(_simulation_signature(dtype, stored))
+    @kernel(_simulation_signature(dtype, stored, wide))
     def simulate(seed, stream, numbers, steps, law, setting, scratch, columns):
         align_stack()
         assert SOURCE  # which makes it part of the key that Numba caches the kernel under

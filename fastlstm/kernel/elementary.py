@@ -12,7 +12,7 @@ from collections import namedtuple
 
 from numba import uint32, uint64
 
-from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.jit import generic, inline
 from fastlstm.kernel.lanes.simd import (
     absolute,
     as_float,
@@ -206,7 +206,7 @@ def _tanh(z, S, s, q, e, r):
     return Activation(copysign(ratio, z), smaller * larger, larger)  # tanh, S3
 
 
-@inline
+@generic
 def sigmoid(z):
     """s(z) = 1 / (1 + e^-z), its slope s(z) (1 - s(z)), and the larger of s(z) and 1 - s(z)."""
     S, x, k = _decay(absolute(z))
@@ -215,7 +215,7 @@ def sigmoid(z):
     return _sigmoid(z, s, q, e, _reciprocal(e))
 
 
-@inline
+@generic
 def tanh(z):
     """tanh(z), its slope 1 - tanh(z)^2, and the larger of s(2z) and 1 - s(2z)."""
     S, x, k = _decay(absolute(z + z))
@@ -224,7 +224,7 @@ def tanh(z):
     return _tanh(z, S, s, q, e, _reciprocal(e))
 
 
-@inline
+@generic
 def gates(z_f, z_i, z_o, z_c):
     """The activations of f, i, o (sigmoid) and g (tanh): what sigmoid and tanh give, to the bit.
 
@@ -287,7 +287,7 @@ def _with_edges(v, logarithm):
     return select(v > 0.0, select(v == INFINITY, v, logarithm), of_zero_or_less)
 
 
-@inline
+@generic
 def log(v):
     """The natural logarithm: -inf of 0, NaN below 0."""
     high, low = _log_of_positive(v)
@@ -301,7 +301,7 @@ def log10(v):
     return _with_edges(v, fma(high, LOG10_E(v)[0], fma(low, LOG10_E(v)[0], high * LOG10_E(v)[1])))
 
 
-@inline
+@generic
 def log_sigmoid(z):
     """ln s(z): nearly z for large negative z, nearly -e^-z for large positive z."""
     S, x, k = _decay(absolute(z))

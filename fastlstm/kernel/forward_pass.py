@@ -6,8 +6,11 @@ reverse. All tallies that a kernel could want are computed; LLVM removes those t
 
 from collections import namedtuple
 
+from numba.core import types
+from numba.extending import overload
+
 from fastlstm.kernel.elementary import log, log_sigmoid, sigmoid
-from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.jit import OPTIONS, inline
 from fastlstm.kernel.lanes.memory import load, store
 from fastlstm.kernel.lanes.simd import absolute, as_integer, fill, fma, maximum, minimum, polynomial, select
 from fastlstm.kernel.lstm import State, jacobian, output, partials, step
@@ -30,10 +33,14 @@ Extent = namedtuple("Extent", "C has_input has_loss")
 Forward = namedtuple("Forward", "state readout shares means forget tangent extent")
 
 
-@inline
-def number(v):
-    """What the passes compute with: plain lanes. See wide.py for the other kind."""
+def held_in(array, v):
+    """A register in the kind of numbers that an array holds: plain lanes, as it is."""
     return v
+
+
+@overload(held_in, jit_options=OPTIONS)
+def _held_in(array, v):
+    return held_in if isinstance(array, types.Array) else None
 
 
 @inline
@@ -171,8 +178,8 @@ def loss_and_delta(p, loss, h, target):
 
 
 @inline
-def start_forward(state):
-    state = State(number(state.C), number(state.h))
+def start_forward(state, record):
+    state = State(held_in(record, state.C), held_in(record, state.h))
     zero = fill(state.C, 0.0)
     one = fill(state.C, 1.0)
     none = as_integer(zero)
@@ -201,7 +208,7 @@ def forward(p, so_far, x, targets, record, first, last, loss, first_loss, satura
         d = partials(state, now)
         delta = zero
         if t >= first_loss:  # for the loss `last` that is step T alone
-            target = number(load(targets, (t,))) if loss >= MSE else zero
+            target = held_in(record, load(targets, (t,))) if loss >= MSE else zero
             cost, delta = loss_and_delta(p, loss, now.h, target)
             has_loss = extent.has_loss | (target != 0.0) if loss == GIVEN else extent.has_loss | (zero < 1.0)
             extent = Extent(extent.C, extent.has_input, has_loss)

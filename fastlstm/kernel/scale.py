@@ -5,7 +5,7 @@ therefore exact.
 """
 
 from fastlstm.kernel.elementary import log, log10
-from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.jit import generic, inline
 from fastlstm.kernel.lanes.simd import (
     absolute,
     as_float,
@@ -34,7 +34,7 @@ def nowhere(k):
     return of_width(k, -(2**30), -(2**60))
 
 
-@inline
+@generic
 def exponent(v):
     """floor(log2 |v|); of zero and subnormal numbers, one less than of the smallest normal number."""
     return (as_integer(absolute(v)) >> mantissa_bits(v)) - exponent_bias(v)
@@ -48,27 +48,27 @@ def power_of_two(k):
     return as_float(field << mantissa_bits(like))
 
 
-@inline
+@generic
 def outside(v, smallest, largest):
     """Where |v| is too small or too large, or not a number; the limits are those of float32 and float64."""
     size = absolute(v)
     return ~((size >= of_dtype(v, smallest[0], smallest[1])) & (size <= of_dtype(v, largest[0], largest[1])))
 
 
-@inline
+@generic
 def times_power_of_two(v, k):
     """v * 2^k where 2^k itself may lie outside the range; too large is inf, too small 0."""
     half = k >> 1
     return v * power_of_two(half) * power_of_two(k - half)
 
 
-@inline
+@generic
 def log_scaled(v, k):
     """ln |v * 2^k|; -inf for zero."""
     return log(absolute(v)) + to_float(k) * LN_2
 
 
-@inline
+@generic
 def log10_scaled(v, k):
     """log10 |v * 2^k|; -inf for zero."""
     return log10(absolute(v)) + to_float(k) * LOG10_2

@@ -10,19 +10,14 @@ The module has the names of simd, scale and elementary that the equations and th
 """
 
 import operator
-from collections.abc import Mapping
-from functools import cache
-from types import FunctionType, ModuleType, SimpleNamespace
-from typing import Any
 
 from numba import literal_unroll
 from numba.core import cgutils, types
-from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic, models, overload, register_model
 
 from fastlstm.kernel import elementary, scale
 from fastlstm.kernel.lanes import memory, simd
-from fastlstm.kernel.lanes.jit import OPTIONS, inline
+from fastlstm.kernel.lanes.jit import OPTIONS, for_kind, generic, inline
 from fastlstm.kernel.lanes.simd import Vec
 
 Activation = elementary.Activation
@@ -30,6 +25,8 @@ Activation = elementary.Activation
 
 class Wide(types.Type):
     """The Numba type of lanes with exponents."""
+
+    own_meaning = True
 
     def __init__(self, vec: Vec) -> None:
         self.vec = vec
@@ -181,26 +178,12 @@ def _neg(a):
     return (lambda a: _negate(a)) if isinstance(a, Wide) else None
 
 
-# --- the names of simd, scale and elementary -----------------------------------------------------
-# Those that meet plain registers too do with these what their namesakes do.
+# --- the operations of simd, scale, elementary and memory ----------------------------------------
 
 
-def _any_wide(*kinds):
-    return any(isinstance(kind, Wide) for kind in kinds)
-
-
-def _named(stub):
-    """Give a name its meaning in compiled code; the decorated function chooses it by the arguments' types."""
-    return overload(stub, jit_options=OPTIONS)
-
-
-def number(v):
-    """What the passes compute with: wide lanes."""
-
-
-@_named(number)
-def _number(v):
-    return (lambda v: v) if _any_wide(v) else (lambda v: widen(v))
+@for_kind(simd.fma)
+def _fma(a, b, c):
+    return _plain_if_in_range(simd.fma(_lanes(a), _lanes(b), _lanes(c)), a * b + c)
 
 
 @inline
@@ -211,35 +194,20 @@ def _plain_if_in_range(plain, wide):
     return _pick((size >= smallest) & (size <= largest), widen(plain), wide)
 
 
-def fma(a, b, c):
-    """a * b + c; of wide numbers that are out of the range of plain ones, rounded twice."""
-
-
-@_named(fma)
-def _fma(a, b, c):
-    if not _any_wide(a, b, c):
-        return lambda a, b, c: simd.fma(a, b, c)
-    return lambda a, b, c: _plain_if_in_range(simd.fma(_lanes(a), _lanes(b), _lanes(c)), a * b + c)
-
-
+@generic
 def _lanes(v):
     """Plain lanes, of either kind."""
+    return v
 
 
-@_named(_lanes)
-def _of_lanes(v):
-    return (lambda v: narrow(v)) if _any_wide(v) else (lambda v: v)
+@for_kind(_lanes)
+def _narrowed(v):
+    return narrow(v)
 
 
-def fill(like, value):
-    """A number in every lane."""
-
-
-@_named(fill)
+@for_kind(simd.fill)
 def _fill(like, value):
-    if _any_wide(like):
-        return lambda like, value: widen(simd.fill(size_of(like), value))
-    return lambda like, value: simd.fill(like, value)
+    return widen(simd.fill(size_of(like), value))
 
 
 @inline
@@ -250,139 +218,85 @@ def _pick(mask, a, b):
     )
 
 
-def select(mask, a, b):
-    """a where the mask is set, b elsewhere."""
-
-
-@_named(select)
+@overload(simd.select, jit_options=OPTIONS, strict=False)
 def _select(mask, a, b):
     if isinstance(a, Wide) and isinstance(b, types.Number):
-        return lambda mask, a, b: _pick(mask, a, fill(a, b))
+        return lambda mask, a, b: _pick(mask, a, simd.fill(a, b))
     if isinstance(b, Wide) and isinstance(a, types.Number):
-        return lambda mask, a, b: _pick(mask, fill(b, a), b)
-    if _any_wide(a, b):
+        return lambda mask, a, b: _pick(mask, simd.fill(b, a), b)
+    if isinstance(a, Wide) or isinstance(b, Wide):
         return lambda mask, a, b: _pick(mask, a, b)
-    return lambda mask, a, b: simd.select(mask, a, b)
+    return None
 
 
-def absolute(v):
-    """|v|."""
-
-
-@_named(absolute)
+@for_kind(simd.absolute)
 def _absolute(v):
-    if _any_wide(v):
-        return lambda v: _pair(simd.absolute(size_of(v)), scale_of(v))
-    return lambda v: simd.absolute(v)
+    return _pair(simd.absolute(size_of(v)), scale_of(v))
 
 
-def maximum(a, b):
-    """The larger."""
-
-
-@_named(maximum)
+@for_kind(simd.maximum)
 def _maximum(a, b):
-    return (lambda a, b: select(a > b, a, b)) if _any_wide(a, b) else (lambda a, b: simd.maximum(a, b))
+    return simd.select(a > b, a, b)
 
 
-def minimum(a, b):
-    """The smaller."""
-
-
-@_named(minimum)
+@for_kind(simd.minimum)
 def _minimum(a, b):
-    return (lambda a, b: select(a < b, a, b)) if _any_wide(a, b) else (lambda a, b: simd.minimum(a, b))
+    return simd.select(a < b, a, b)
 
 
-def square_root(v):
-    """The square root."""
-
-
-@inline
-def _root(v):
+@for_kind(simd.square_root)
+def _square_root(v):
     odd = scale_of(v) & 1
     return normalised(simd.square_root(size_of(v) * scale.power_of_two(odd)), (scale_of(v) - odd) >> 1)
 
 
-@_named(square_root)
-def _square_root(v):
-    return (lambda v: _root(v)) if _any_wide(v) else (lambda v: simd.square_root(v))
-
-
-@inline
-def polynomial(v, coefficients):
-    """A polynomial of wide lanes, as plain lanes."""
+@for_kind(simd.polynomial)
+def _polynomial(v, coefficients):
     return simd.polynomial(narrow(v), coefficients)
 
 
-@inline
-def as_integer(v):
-    """Zero exponents: wide numbers carry their own."""
+@for_kind(simd.as_integer)
+def _as_integer(v):
     return scale_of(v) & 0
 
 
-def exponent(v):
-    """0: wide numbers carry their exponents themselves. Of plain lanes, theirs."""
+@for_kind(simd.of_dtype)
+def _of_dtype(v, single, double):
+    return simd.of_dtype(size_of(v), single, double)
 
 
-@_named(exponent)
+@for_kind(scale.exponent)
 def _exponent(v):
-    return (lambda v: scale_of(v) & 0) if _any_wide(v) else (lambda v: scale.exponent(v))
+    return scale_of(v) & 0
 
 
-def times_power_of_two(v, k):
-    """v * 2^k."""
-
-
-@_named(times_power_of_two)
+@for_kind(scale.times_power_of_two)
 def _times_power_of_two(v, k):
-    if _any_wide(v):
-        return lambda v, k: normalised(size_of(v), scale_of(v) + k)
-    return lambda v, k: scale.times_power_of_two(v, k)
+    return normalised(size_of(v), scale_of(v) + k)
 
 
-def outside(v, smallest, largest):
-    """Nowhere: wide numbers are in range."""
-
-
-@_named(outside)
+@for_kind(scale.outside)
 def _outside(v, smallest, largest):
-    if _any_wide(v):
-        return lambda v, smallest, largest: size_of(v) < -2.0
-    return lambda v, smallest, largest: scale.outside(v, smallest, largest)
+    return size_of(v) < -2.0
 
 
-def log_scaled(v, k):
-    """ln |v * 2^k|, as plain lanes; -inf for zero."""
-
-
-@_named(log_scaled)
+@for_kind(scale.log_scaled)
 def _log_scaled(v, k):
-    if _any_wide(v):
-        return lambda v, k: scale.log_scaled(size_of(v), scale_of(v) + k)
-    return lambda v, k: scale.log_scaled(v, k)
+    return scale.log_scaled(size_of(v), scale_of(v) + k)
 
 
-def log10_scaled(v, k):
-    """log10 |v * 2^k|, as plain lanes; -inf for zero."""
-
-
-@_named(log10_scaled)
+@for_kind(scale.log10_scaled)
 def _log10_scaled(v, k):
-    if _any_wide(v):
-        return lambda v, k: scale.log10_scaled(size_of(v), scale_of(v) + k)
-    return lambda v, k: scale.log10_scaled(v, k)
+    return scale.log10_scaled(size_of(v), scale_of(v) + k)
 
 
-@inline
-def log(v):
-    """ln v, as plain lanes."""
+@for_kind(elementary.log)
+def _log(v):
     return scale.log_scaled(size_of(v), scale_of(v))
 
 
-@inline
-def log_sigmoid(z):
-    """ln s(z), as plain lanes."""
+@for_kind(elementary.log_sigmoid)
+def _log_sigmoid(z):
     return elementary.log_sigmoid(narrow(z))
 
 
@@ -415,41 +329,36 @@ def _tanh(z, v, plain):
     return Activation(value, _plain_if_in_range(plain.slope, 4.0 * (smaller * larger)), larger)
 
 
-@inline
-def sigmoid(z):
-    """s(z), its slope, and the larger of s(z) and 1 - s(z)."""
+@for_kind(elementary.sigmoid)
+def _sigmoid_of(z):
     v = narrow(z)
     return _sigmoid(v, elementary.sigmoid(v))
 
 
-@inline
-def tanh(z):
-    """tanh(z), its slope, and the larger of s(2z) and 1 - s(2z)."""
+@for_kind(elementary.tanh)
+def _tanh_of(z):
     v = narrow(z)
     return _tanh(z, v, elementary.tanh(v))
 
 
-@inline
-def gates(z_f, z_i, z_o, z_c):
-    """The activations of f, i, o (sigmoid) and g (tanh)."""
+@for_kind(elementary.gates)
+def _gates_of(z_f, z_i, z_o, z_c):
     v_f, v_i, v_o, v_c = _lanes(z_f), _lanes(z_i), _lanes(z_o), _lanes(z_c)
     f, i, o, g = elementary.gates(v_f, v_i, v_o, v_c)
     return _sigmoid(v_f, f), _sigmoid(v_i, i), _sigmoid(v_o, o), _tanh(z_c, v_c, g)
 
 
 # --- memory --------------------------------------------------------------------------------------
-# Wide numbers lie in a pair of arrays (sizes, exponents) of the same shape.
 
 
-def load(array, index):
-    """The register at array[index]: a wide one from a pair of arrays, a plain one from an array."""
+def _is_pair(array):
+    return isinstance(array, types.BaseTuple)
 
 
-@_named(load)
+@overload(memory.load, jit_options=OPTIONS, strict=False)
 def _load(array, index):
-    if isinstance(array, types.BaseTuple):
+    if _is_pair(array):
         return lambda array, index: _pair(memory.load(array[0], index), memory.load(array[1], index))
-    return lambda array, index: memory.load(array, index)
 
 
 @inline
@@ -458,45 +367,22 @@ def _store_pair(array, index, v):
     memory.store(array[1], index, scale_of(v))
 
 
-def store(array, index, v):
-    """Write a register to array[index]; a wide one for which there is but one array is made plain."""
-
-
-@_named(store)
+@overload(memory.store, jit_options=OPTIONS, strict=False)
 def _store(array, index, v):
-    if isinstance(array, types.BaseTuple):
+    if _is_pair(array):
         return lambda array, index, v: _store_pair(array, index, v)
-    if _any_wide(v):
+    if isinstance(v, Wide):
         return lambda array, index, v: memory.store(array, index, narrow(v))
-    return lambda array, index, v: memory.store(array, index, v)
 
 
-@inline
-def store_column(array, column, registers):
-    """Write register k of a tuple to array[k, column]."""
+@overload(memory.store_column, jit_options=OPTIONS, strict=False)
+def _store_column(array, column, registers):
+    if isinstance(registers, types.BaseTuple) and any(isinstance(v, Wide) for v in registers):
+        return _store_each
+
+
+def _store_each(array, column, registers):
     k = 0
     for v in literal_unroll(registers):  # which cannot be enumerated
-        store(array, (k, column), v)
+        memory.store(array, (k, column), v)
         k = k + 1
-
-
-# --- the same source over wide numbers -----------------------------------------------------------
-
-
-def over(module: ModuleType, *meanings: Mapping[str, Any]) -> SimpleNamespace:
-    """A module's functions, compiled and not, made again from the same code with other meanings of names they use."""
-    space = dict(vars(module))
-    for names in meanings:
-        space.update({name: names[name] for name in names if name in space and not name.startswith("_")})
-    for name, value in vars(module).items():
-        function = getattr(value, "py_func", getattr(value, "__wrapped__", value))
-        own = isinstance(function, FunctionType) and function.__module__ == module.__name__
-        if own and space[name] is value:
-            again = FunctionType(function.__code__, space, name, function.__defaults__)
-            again.__kwdefaults__ = function.__kwdefaults__
-            if isinstance(value, Dispatcher):
-                again = inline(again)
-            elif function is not value:
-                again = cache(again)
-            space[name] = again
-    return SimpleNamespace(**space)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 
 from fastlstm import measures
 from fastlstm.kernel import draws as plain
-from fastlstm.kernel import widened
 from fastlstm.kernel.draws import allocate_columns, setting
 from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.kernel.random import (
@@ -126,21 +124,21 @@ class Simulation:
         Gate shares, and the norms of the state adjoints, are there whatever the groups: regimes need them.
         Draws that leave the range of plain numbers are computed once more with wide ones.
         """
-        found = self._run(plain, np.arange(first_draw, first_draw + draws, dtype=np.uint64))
+        found = self._run(False, np.arange(first_draw, first_draw + draws, dtype=np.uint64))
         strained = np.flatnonzero(found.pop("strained"))
         if len(strained):
-            again = self._run(widened, strained.astype(np.uint64) + np.uint64(first_draw))
+            again = self._run(True, strained.astype(np.uint64) + np.uint64(first_draw))
             for name in found:
                 found[name][strained] = again[name]
         return found
 
-    def _run(self, made_for: ModuleType, draws: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
+    def _run(self, wide: bool, draws: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
         padded = np.concatenate([draws, np.zeros(-len(draws) % LANES, np.uint64)])
         filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
-        fill = made_for.build_simulation(*self._options, self.groups)
+        fill = plain.build_simulation(*self._options, self.groups, wide)
         fill(
             self._seed, self._stream, padded, self.point.steps,
-            self._law, self._setting, self._scratch(made_for), filled,
+            self._law, self._setting, self._scratch(wide), filled,
         )  # fmt: skip
         found = dict(zip((*PARAMETERS, *STATE), filled.values[:, : len(draws)], strict=True))
         found["strained"] = filled.strained[0, : len(draws)]
@@ -151,17 +149,17 @@ class Simulation:
                 found |= dict(zip(names, rows[:, : len(draws)], strict=True))
         return found
 
-    def _scratch(self, made_for: ModuleType) -> Any:
+    def _scratch(self, wide: bool) -> Any:
         """The thread's working memory."""
         memory = vars(self._memory)
-        if made_for.__name__ not in memory:
-            memory[made_for.__name__] = made_for.allocate_scratch(self.dtype, self.point.steps)
-        return memory[made_for.__name__]
+        if str(wide) not in memory:
+            memory[str(wide)] = plain.allocate_scratch(self.dtype, self.point.steps, wide=wide)
+        return memory[str(wide)]
 
     def make(self, draw: int) -> Made:
         """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
         columns = self.columns(draw, 1)
-        scratch = self._scratch(plain)  # its lane 0 is the draw
+        scratch = self._scratch(False)  # its lane 0 is the draw
         return Made(
             params=scratch.values[: len(PARAMETERS), 0].copy(),
             h0=scratch.values[len(PARAMETERS), 0],

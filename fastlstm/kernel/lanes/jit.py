@@ -11,6 +11,8 @@ import hashlib
 from pathlib import Path
 
 import numba
+from numba.core import types
+from numba.extending import overload
 
 from fastlstm.kernel.lanes.cache import cache_of
 
@@ -18,6 +20,35 @@ from fastlstm.kernel.lanes.cache import cache_of
 OPTIONS = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 inline = numba.njit(**OPTIONS)
+
+
+def generic(function):
+    """A piece that other kinds of numbers may give a meaning of their own (`for_kind`); Numba chooses by type."""
+
+    def choose(*arguments):
+        return None if any(getattr(kind, "own_meaning", False) for kind in _kinds(arguments)) else function
+
+    return overload(function, jit_options=OPTIONS, strict=False)(choose) and function
+
+
+def for_kind(operation):
+    """Give an operation its meaning where an argument is of a kind of number with meanings of its own."""
+
+    def mark(implementation):
+        def choose(*arguments):
+            return implementation if any(getattr(kind, "own_meaning", False) for kind in _kinds(arguments)) else None
+
+        overload(operation, jit_options=OPTIONS, strict=False)(choose)
+        return implementation
+
+    return mark
+
+
+def _kinds(arguments):
+    for kind in arguments:
+        yield kind
+        if isinstance(kind, types.BaseTuple):
+            yield from kind
 
 
 def kernel(signature):

@@ -69,6 +69,8 @@ def _register_of(array):
 @intrinsic
 def load(typingctx, array, index):
     """The register that begins at array[index]; index is a tuple and may leave out the last axis."""
+    if not isinstance(array, types.Array):
+        return None
     vec = _register_of(array)
 
     def codegen(context, builder, signature, arguments):
@@ -100,7 +102,7 @@ def load_lanes(typingctx, array, index, lanes):
 @intrinsic
 def store(typingctx, array, index, v):
     """Write a register to the place that begins at array[index], in the array's scalar type."""
-    if not isinstance(v, Vec):
+    if not isinstance(v, Vec) or not isinstance(array, types.Array):
         return None
     target = Vec(array.dtype, v.lanes)
 
