@@ -48,6 +48,11 @@ class Distribution(OneKeyTable):
         """The ends of an interval that holds every value of this distribution, which has no grids."""
         return -math.inf, math.inf
 
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What kernel/random.py takes for this distribution, which has no grids."""
+        return self.numbers
+
 
 def short(value: object) -> str:
     """A number, a word or a tuple of numbers without superfluous zeros, and exact."""
@@ -162,6 +167,10 @@ class Choice(Distribution):
     def support(self) -> tuple[float, float]:
         return min(self.values), max(self.values)
 
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.values,)
+
 
 class Chrono(Distribution):
     """Chrono initialisation: log u with u uniform on (1, t_max - 1). Tallec and Ollivier 2018."""
@@ -171,6 +180,11 @@ class Chrono(Distribution):
         default=None,
         description="The longest expected memory, above 2 steps; if left out, the steps of the point.",
     )
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        (t_max,) = self.numbers
+        return 1.0, t_max - 1.0
 
 
 class Orthogonal(Distribution):
@@ -186,6 +200,10 @@ class Tied(Distribution):
     name = "tied"
     to: ParameterName = Field(description="The other parameter, which must not be tied itself.")
     factor: Griddable[Number] = Field(default=1.0, description="What its value is multiplied with.")
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        return PARAMETERS.index(self.to), *self.numbers
 
 
 def _name_of(given: Any) -> str | None:

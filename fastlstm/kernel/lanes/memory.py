@@ -1,10 +1,11 @@
-"""Registers to and from memory: contiguous lanes, columns, and lanes gathered one by one."""
+"""Registers to and from memory: contiguous lanes, and lanes gathered one by one."""
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastlstm.kernel.lanes.simd import LANES, Vec, converted, llvm_type
+from fastlstm.kernel.lanes.convert import converted
+from fastlstm.kernel.lanes.simd import LANES, Vec, llvm_type
 
 
 @intrinsic
@@ -137,24 +138,3 @@ def gather(typingctx, array, places, shift):
         return gathered
 
     return result(array, places, shift), codegen
-
-
-@intrinsic
-def store_column(typingctx, array, column, registers):
-    """Write register k of a tuple to the place that begins at array[k, column], in the array's scalar type."""
-    if not isinstance(registers, types.BaseTuple) or not all(isinstance(v, Vec) for v in registers):
-        return None
-    kinds = [Vec(array.dtype, v.lanes) for v in registers]
-
-    def codegen(context, builder, signature, arguments):
-        index = types.UniTuple(types.intp, 2)
-        place = context.cast(builder, arguments[1], column, types.intp)
-        for k, (v, target) in enumerate(zip(registers, kinds, strict=True)):
-            pair = context.make_tuple(builder, index, [context.get_constant(types.intp, k), place])
-            address = _address(context, builder, array, arguments[0], index, pair)
-            pointer = builder.bitcast(address, llvm_type(target).as_pointer())
-            value = converted(builder, builder.extract_value(arguments[2], k), v, target)
-            builder.store(value, pointer).align = target.dtype.bitwidth // 8
-        return context.get_dummy_value()
-
-    return types.none(array, column, registers), codegen
