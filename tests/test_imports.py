@@ -15,7 +15,8 @@ SOURCES = {
     for path in PACKAGE.rglob("*.py")
 }
 MODULES = sorted(SOURCES)
-LONGEST_FILE = 520  # lines
+LONGEST_FILE = 320  # lines
+LONGER = {"spec.document", "cli.commands", "store.writing"}  # still to be split
 
 # What each room, or module outside the rooms, may import from the package. A new import begins with an edit here.
 ROOMS = {
@@ -173,7 +174,7 @@ def test_few_modules_stand_outside_the_rooms():
     assert len(list(PACKAGE.glob("*.py"))) <= 8
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in LONGER])
 def test_file_is_not_too_long(module):
     assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 
