@@ -28,7 +28,6 @@ import numpy as np
 import pandas as pd
 
 import fastlstm
-from fastlstm.kernel import draws as plain
 from fastlstm.store import content_hash, verify
 from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan
@@ -205,12 +204,12 @@ def sources() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.rglob("*.py")))).hexdigest()
 
 
-def strained_draws(spec: SpecDict) -> int:
+def suspect_draws(spec: SpecDict) -> int:
     """How many draws leave the range of plain numbers, and are computed with wide ones."""
     ready = fastlstm.load(spec)
     numbers = np.arange(ready.draws, dtype=np.uint64)
-    strained = [Simulation(ready, point)._run(plain, numbers)["strained"] for point in ready.points()]
-    return int(np.sum(strained))
+    suspect = [Simulation(ready, point)._run(numbers, wide=False)["suspect"] for point in ready.points()]
+    return int(np.sum(suspect))
 
 
 def differences(one: Path, other: Path) -> Iterator[str]:
@@ -292,7 +291,7 @@ def main() -> int:
     before = sources()
     for name, spec in variants.items():
         draws = spec["draws"] * len(fastlstm.load(spec).points())
-        print(f"{name}: {draws:,} draws, {strained_draws(spec):,} of them computed with wide numbers")
+        print(f"{name}: {draws:,} draws, {suspect_draws(spec):,} of them computed with wide numbers")
     print(f"compiled for {llvm.get_host_cpu_name()} where no other processor is named\n")
     with tempfile.TemporaryDirectory() as temporary:
         table = Table(arguments.keep or Path(temporary), variants)

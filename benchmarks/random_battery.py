@@ -23,8 +23,9 @@ import numpy as np
 from numba import uint64
 
 from fastlstm.kernel import random
+from fastlstm.kernel.lanes.convert import lane_numbers
 from fastlstm.kernel.lanes.memory import store, uncounted
-from fastlstm.kernel.lanes.simd import LANES, lane_numbers
+from fastlstm.kernel.lanes.simd import LANES
 
 DRAWS = LANES  # side by side in a register
 BLOCK_WORDS = 2**20  # 4 MiB: a block holds as many draws as fit, and at least one register of them

@@ -7,8 +7,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastlstm.kernel import arrays, draws, widened
+from fastlstm.kernel import arrays
 from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.passes import allocate_scratch
 from fastlstm.names import PARAMETERS
 from fastlstm.threads import available_threads, in_order
 
@@ -132,7 +133,7 @@ def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike 
     out = np.empty((7, *given.x.shape), given.dtype)
 
     def work(part: slice) -> None:
-        scratch = draws.allocate_scratch(given.dtype, given.x.shape[1])
+        scratch = allocate_scratch(given.dtype, given.x.shape[1])
         fill(given.params[part], given.state[part], given.x[part], scratch, out[:, part])
 
     tasks, threads = given.slices()
@@ -169,20 +170,22 @@ def gradients(
     return run_gradients(given, dy, mode)
 
 
-def run_gradients(given: Inputs, target: Array, mode: Mode, *, loss: str = "given", silent: int = 0) -> Gradients:
+def run_gradients(
+    given: Inputs, target: Array, mode: Mode, *, loss: str = "given", first_loss_step: int = 0
+) -> Gradients:
     """Gradients for a loss of its own, whose targets (draws, steps) stand in for dy; see arrays.build_gradients.
 
     Draws that leave the range of plain numbers are computed once more with wide ones.
     """
     out = GradientArrays(given)
-    out.fill(arrays.build_gradients, draws.allocate_scratch, given, target, mode, loss, silent)
-    strained = np.flatnonzero(out.strained)
-    if len(strained):
-        again = Inputs(given.params[strained], given.state[strained], given.x[strained], given.dtype)
+    out.fill(given, target, mode, loss, first_loss_step)
+    suspect = np.flatnonzero(out.suspect)
+    if len(suspect):
+        again = Inputs(given.params[suspect], given.state[suspect], given.x[suspect], given.dtype)
         exact = GradientArrays(again)
-        exact.fill(widened.build_gradients, widened.allocate_scratch, again, target[strained], mode, loss, silent)
+        exact.fill(again, target[suspect], mode, loss, first_loss_step, wide=True)
         for mine, theirs in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
-            mine[strained] = theirs
+            mine[suspect] = theirs
     return Gradients(out.params, out.x, out.state[:, 0], out.state[:, 1])
 
 
@@ -194,17 +197,19 @@ class GradientArrays:
         self.params = np.empty((draws, len(PARAMETERS)), given.dtype)
         self.state = np.empty((draws, 2), given.dtype)
         self.x = np.empty((draws, steps), given.dtype)
-        self.strained = np.empty((draws, 1), given.dtype)
+        self.suspect = np.empty((draws, 1), given.dtype)
 
-    def fill(self, build: Any, allocate: Any, given: Inputs, target: Array, mode: Mode, loss: str, silent: int) -> None:
+    def fill(
+        self, given: Inputs, target: Array, mode: Mode, loss: str, first_loss_step: int, *, wide: bool = False
+    ) -> None:
         """Run a kernel, plain or wide, over all draws."""
-        kernel = build(given.dtype, mode, loss)
+        kernel = arrays.build_gradients(given.dtype, mode, loss, wide)
 
         def work(part: slice) -> None:
             kernel(
-                given.params[part], given.state[part], given.x[part], target[part], silent,
-                allocate(given.dtype, given.x.shape[1], inputs=True),
-                self.params[part], self.state[part], self.x[part], self.strained[part],
+                given.params[part], given.state[part], given.x[part], target[part], first_loss_step,
+                allocate_scratch(given.dtype, given.x.shape[1], inputs=True, wide=wide),
+                self.params[part], self.state[part], self.x[part], self.suspect[part],
             )  # fmt: skip
 
         tasks, threads = given.slices()

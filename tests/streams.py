@@ -8,12 +8,13 @@ from lanes import compiled
 from numba import uint64
 
 from fastlstm.kernel import inputs, random
+from fastlstm.kernel.lanes.convert import lane_numbers
 from fastlstm.kernel.lanes.memory import gather, store, uncounted
-from fastlstm.kernel.lanes.simd import LANES, lane_numbers
+from fastlstm.kernel.lanes.simd import LANES
 
 UNIFORMS, QUANTILES, VALUES, DISTRIBUTION, TARGETS = range(5)
 NORMAL, UNIFORM, CONSTANT, SINE, AR1, WALK, WINDOW = range(10, 17)
-NOTHING = random.distributions([(random.CONSTANT, 0.0)])
+NOTHING = random.distributions([("constant", 0.0)])
 
 
 @cache
@@ -21,7 +22,7 @@ def _driver(lanes):
     @compiled
     def fill(what, purpose, out, seed, stream, first, numbers, table, series):
         out, table, series = uncounted(out), uncounted(table), uncounted(series)
-        a, b, c = numbers
+        source = inputs.Source(numbers, table, series)
         for group in range(out.shape[0]):
             rows, steps = uncounted(out[group]), out.shape[1]
             draws = random.Draws(seed, stream, lane_numbers(uint64, lanes) + (first + uint64(group * lanes)))
@@ -37,19 +38,19 @@ def _driver(lanes):
             elif what == TARGETS:
                 inputs.fill_targets(rows, steps, table, draws)
             elif what == NORMAL:
-                inputs.fill_normal(rows, steps, a, b, draws)
+                inputs.normal(rows, steps, source, draws)
             elif what == UNIFORM:
-                inputs.fill_uniform(rows, steps, a, b, draws)
+                inputs.uniform(rows, steps, source, draws)
             elif what == CONSTANT:
-                inputs.fill_constant(rows, steps, a)
+                inputs.constant(rows, steps, source, draws)
             elif what == SINE:
-                inputs.fill_sine(rows, steps, a, b, table, draws)
+                inputs.sine(rows, steps, source, draws)
             elif what == AR1:
-                inputs.fill_ar1(rows, steps, a, b, c, draws)
+                inputs.ar1(rows, steps, source, draws)
             elif what == WALK:
-                inputs.fill_walk(rows, steps, a, b, draws)
+                inputs.walk(rows, steps, source, draws)
             elif what == WINDOW:
-                inputs.fill_window(rows, steps, series, draws)
+                inputs.file(rows, steps, source, draws)
 
     return fill
 

@@ -15,7 +15,8 @@ SOURCES = {
     for path in PACKAGE.rglob("*.py")
 }
 MODULES = sorted(SOURCES)
-LONGEST_FILE = 520  # lines
+LONGEST_FILE = 320  # lines
+LONGER = {"spec.document", "cli.commands", "store.writing"}  # still to be split
 
 # What each room, or module outside the rooms, may import from the package. A new import begins with an edit here.
 ROOMS = {
@@ -40,9 +41,14 @@ ROOMS = {
 }
 # Within the kernel, each module may import those before it.
 KERNEL = (
-    "lanes.cache", "lanes.jit", "lanes.simd", "lanes.memory", "lanes.transpose", "elementary", "scale", "random",
-    "inputs", "lstm", "forward_pass", "backward_pass", "columns", "draws", "arrays", "wide", "widened",
+    "lanes.cache", "lanes.jit", "lanes.simd", "lanes.convert", "lanes.memory", "lanes.registers", "lanes.transpose",
+    "coefficients", "elementary", "scale", "wide", "widened", "random", "inputs", "lstm", "gradient_rows", "suspicion",
+    "truncated", "groups.norms", "groups.gates", "groups.grads", "groups.carousel", "groups.truncation",
+    "groups.jacobian", "groups.lags", "options", "forward_pass", "backward_pass", "passes", "modes", "simulate",
+    "arrays",
 )  # fmt: skip
+
+FOLDERS = {"kernel", "kernel.lanes", "kernel.groups"}
 
 TABLES = {"pandas", "pyarrow", "polars", "duckdb"}
 SPECS_AND_FACES = {"pydantic", "typer", "rich", "tomllib", "json"}
@@ -120,13 +126,11 @@ def test_module_imports_only_what_its_room_allows(module):
     assert {room(other) for other in inner_imports(module)} <= ROOMS[room(module)] | {room(module)}
 
 
-@pytest.mark.parametrize(
-    "module", [module for module in in_rooms("kernel") if module not in ("kernel", "kernel.lanes")]
-)
+@pytest.mark.parametrize("module", [module for module in in_rooms("kernel") if module not in FOLDERS])
 def test_kernel_module_imports_only_those_before_it(module):
     before = KERNEL[: KERNEL.index(module.removeprefix("kernel."))]
     inner = {other.removeprefix("kernel.") for other in inner_imports(module) if room(other) == "kernel"}
-    assert inner <= {*before, "kernel", "kernel.lanes"}
+    assert inner <= {*before, *FOLDERS}
 
 
 @pytest.mark.parametrize("module", in_rooms("kernel"))
@@ -170,7 +174,7 @@ def test_few_modules_stand_outside_the_rooms():
     assert len(list(PACKAGE.glob("*.py"))) <= 8
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in LONGER])
 def test_file_is_not_too_long(module):
     assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 

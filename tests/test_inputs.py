@@ -12,7 +12,7 @@ from fastlstm.kernel import random
 DTYPES = ("float32", "float64")
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in DTYPES}
 SERIES = np.arange(100.0) ** 2
-TURNS = random.distributions([(random.UNIFORM, 0.0, 1.0)])
+TURNS = random.distributions([("uniform", 0.0, 1.0)])
 
 # Every process: what streams.fill is to run, and its numbers
 PROCESSES = {
@@ -97,7 +97,7 @@ def test_a_sine_begins_at_its_phase_and_keeps_its_period(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_sine_keeps_its_phase_over_a_long_sequence(dtype):
-    quarter = random.distributions([(random.CONSTANT, 0.25)])
+    quarter = random.distributions([("constant", 0.25)])
     found = streams.fill(streams.SINE, dtype, 1, 100_001, 1.0, 10.0, table=quarter)[0]
     assert found[::10] == pytest.approx(np.ones(10_001), abs=4 * EPS[dtype])
     assert found[5::10] == pytest.approx(-np.ones(10_000), abs=4 * EPS[dtype])

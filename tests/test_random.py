@@ -12,8 +12,8 @@ from numba import int64, uint32
 from scipy import special, stats
 
 from fastlstm.kernel import random
+from fastlstm.kernel.lanes.convert import convert, lane_numbers
 from fastlstm.kernel.lanes.memory import gather, store
-from fastlstm.kernel.lanes.simd import convert, lane_numbers
 
 DTYPES = ("float32", "float64")
 BITS = {"float32": 32, "float64": 64}
@@ -154,14 +154,14 @@ def _laws():
     loguniform = stats.loguniform(1e-3, 20.0)
     wide, narrow = _logit_law(0.0, 1.0), _logit_law(0.2, 0.7)
     return {
-        "normal": ((random.NORMAL, 1.5, 2.0), normal.cdf, normal.sf),
-        "uniform": ((random.UNIFORM, -3.0, 2.0), uniform.cdf, uniform.sf),
-        "loguniform": ((random.LOGUNIFORM, 1e-3, 20.0), loguniform.cdf, loguniform.sf),
-        "logit_uniform": ((random.LOGIT_UNIFORM, 0.0, 1.0), *wide),
-        "logit_of_part": ((random.LOGIT_UNIFORM, 0.2, 0.7), *narrow),
-        "triangular": ((random.TRIANGULAR, -2.0, 2.0), triangle.cdf, triangle.sf),
+        "normal": (("normal", 1.5, 2.0), normal.cdf, normal.sf),
+        "uniform": (("uniform", -3.0, 2.0), uniform.cdf, uniform.sf),
+        "loguniform": (("loguniform", 1e-3, 20.0), loguniform.cdf, loguniform.sf),
+        "logit_uniform": (("logit_uniform", 0.0, 1.0), *wide),
+        "logit_of_part": (("logit_uniform", 0.2, 0.7), *narrow),
+        "triangular": (("triangular", -2.0, 2.0), triangle.cdf, triangle.sf),
         "log_of_uniform": (
-            (random.LOG_OF_UNIFORM, 1.0, 99.0),
+            ("chrono", 1.0, 99.0),
             lambda x: (np.exp(x) - 1.0) / 98.0,
             lambda x: (99.0 - np.exp(x)) / 98.0,
         ),
@@ -204,7 +204,7 @@ def test_normal_tails_hold_their_share_of_10_million_values(dtype):
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 10])
 def test_choices_are_equally_likely(count, dtype):
     values = np.sqrt(np.arange(2, 2 + count))
-    table = random.distributions([(random.CHOICE, tuple(values))])
+    table = random.distributions([("choice", tuple(values))])
     found = streams.fill(streams.DISTRIBUTION, dtype, 50_000, 20, table=table, seed=SEED)
     kept = values.astype(dtype)
     counts = [np.count_nonzero(found == value) for value in kept]
@@ -245,7 +245,7 @@ def test_quantiles_do_not_decrease_with_u(law, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 1000])
 def test_chosen_places_do_not_decrease_with_u_and_split_it_evenly(count, dtype):
-    u, values = _quantiles((random.CHOICE, tuple(range(count))), dtype)
+    u, values = _quantiles(("choice", tuple(range(count))), dtype)
     expected = np.where(u > 0, np.floor(u * count), count - np.ceil(-u * count))
     away_from_a_boundary = np.abs(u * count - np.round(u * count)) > 1e-5 * count
     assert (np.diff(values) >= 0).all()
@@ -256,7 +256,7 @@ def test_chosen_places_do_not_decrease_with_u_and_split_it_evenly(count, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_normal_quantiles_are_right_and_symmetric_down_to_the_smallest_tail(dtype):
-    u, values = _quantiles((random.NORMAL, 0.0, 1.0), dtype)
+    u, values = _quantiles(("normal", 0.0, 1.0), dtype)
     expected = np.where(u > 0, 1, -1) * stats.norm.ppf(np.abs(u).astype(np.float64))
     np.testing.assert_allclose(values, expected, rtol=8 * EPS[dtype], atol=8 * EPS[dtype])
     assert (values == -values[::-1]).all()
@@ -264,14 +264,14 @@ def test_normal_quantiles_are_right_and_symmetric_down_to_the_smallest_tail(dtyp
 
 @pytest.mark.parametrize(("dtype", "largest"), [("float32", 6.34), ("float64", 9.16)])
 def test_the_largest_normal_value_is_the_stated_one(dtype, largest):
-    _, values = _quantiles((random.NORMAL, 0.0, 1.0), dtype)
+    _, values = _quantiles(("normal", 0.0, 1.0), dtype)
     assert values.max() == -values.min() == pytest.approx(-stats.norm.ppf(2.0 ** -(BITS[dtype] + 1)), rel=1e-6)
     assert round(float(values.max()), 2) == largest
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_logit_of_a_uniform_is_exact_in_both_tails(dtype):
-    u, values = _quantiles((random.LOGIT_UNIFORM, 0.0, 1.0), dtype)
+    u, values = _quantiles(("logit_uniform", 0.0, 1.0), dtype)
     tail = np.abs(u).astype(np.float64)
     expected = np.where(u > 0, 1, -1) * (np.log(tail) - np.log1p(-tail))
     np.testing.assert_allclose(values, expected, rtol=4 * EPS[dtype], atol=4 * EPS[dtype])
@@ -280,7 +280,7 @@ def test_the_logit_of_a_uniform_is_exact_in_both_tails(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_uniform_values_stay_between_their_ends_and_keep_small_ones(dtype):
-    u, values = _quantiles((random.UNIFORM, 0.0, 1.0), dtype)
+    u, values = _quantiles(("uniform", 0.0, 1.0), dtype)
     assert (values[u > 0] == u[u > 0]).all()
     assert values.max() <= 1.0
     assert (np.float64(1.0) - values[u < 0] <= -u[u < 0].astype(np.float64) + EPS[dtype] / 2).all()
@@ -288,7 +288,7 @@ def test_uniform_values_stay_between_their_ends_and_keep_small_ones(dtype):
 
 @pytest.mark.parametrize(("low", "high"), [(1e-9, 1e9), (0.1, 10.0), (1.0, 1.0 + 1e-12)])
 def test_logarithms_of_a_table_are_correctly_rounded(low, high):
-    table = random.distributions([(random.LOGUNIFORM, low, high)])
+    table = random.distributions([("loguniform", low, high)])
     with mpmath.workdps(60):
         assert [table.a[0], table.b[0]] == [float(mpmath.log(low)), float(mpmath.log(high))]
 
@@ -302,7 +302,7 @@ def _draws(entries, dtype, count=1000, **options):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_each_of_the_16_values_has_its_own_distribution(dtype):
-    entries = [(random.UNIFORM, float(v), v + 1.0) for v in range(16)]
+    entries = [("uniform", float(v), v + 1.0) for v in range(16)]
     uniforms = streams.fill(streams.UNIFORMS, dtype, 1000, 16, purpose=random.DRAW)
     expected = np.arange(16) + uniforms.astype(np.float64) % 1.0
     np.testing.assert_allclose(_draws(entries, dtype), expected, rtol=EPS[dtype])
@@ -310,10 +310,10 @@ def test_each_of_the_16_values_has_its_own_distribution(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_constant_leaves_the_other_values_as_they_were(dtype):
-    normal = [(random.NORMAL, 0.0, 1.0)] * 16
+    normal = [("normal", 0.0, 1.0)] * 16
     everything = _draws(normal, dtype)
     for v in range(16):
-        entries = [*normal[:v], (random.CONSTANT, 0.1), *normal[v + 1 :]]
+        entries = [*normal[:v], ("constant", 0.1), *normal[v + 1 :]]
         found = _draws(entries, dtype)
         assert (found[:, v] == np.dtype(dtype).type(0.1)).all()
         assert (np.delete(found, v, 1) == np.delete(everything, v, 1)).all()
@@ -321,11 +321,11 @@ def test_a_constant_leaves_the_other_values_as_they_were(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_tied_value_is_a_multiple_of_the_other(dtype):
-    entries = [(random.NORMAL, 0.0, 1.0)] * 16
+    entries = [("normal", 0.0, 1.0)] * 16
     entries[2], entries[5], entries[14] = (
-        (random.TIED, 15, -0.3),
-        (random.TIED, 3, 2.0),
-        (random.TIED, 0, 0.0),
+        ("tied", 15, -0.3),
+        ("tied", 3, 2.0),
+        ("tied", 0, 0.0),
     )
     found = _draws(entries, dtype)
     assert (found[:, 2] == np.dtype(dtype).type(-0.3) * found[:, 15]).all()
@@ -342,10 +342,10 @@ def _component_law(x):
 def test_orthogonal_weights_have_the_gain_for_length_and_any_direction(dtype):
     recurrent = list(random.RECURRENT)
     assert recurrent == [0, 3, 6, 9]
-    entries = [(random.NORMAL, 0.0, 1.0)] * 16
+    entries = [("normal", 0.0, 1.0)] * 16
     for v in recurrent:
-        entries[v] = (random.ORTHOGONAL, 1.7)
-    entries[5] = (random.TIED, 3, -1.0)
+        entries[v] = ("orthogonal", 1.7)
+    entries[5] = ("tied", 3, -1.0)
     found = _draws(entries, dtype, 200_000, seed=SEED)
     weights = found[:, recurrent].astype(np.float64)
     np.testing.assert_allclose(np.linalg.norm(weights, axis=1), 1.7, rtol=4 * EPS[dtype])
@@ -358,16 +358,16 @@ def test_orthogonal_weights_have_the_gain_for_length_and_any_direction(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_16_values_of_a_draw_are_uncorrelated(dtype):
-    found = _draws([(random.NORMAL, 0.0, 1.0)] * 16, dtype, 200_000, seed=SEED)
+    found = _draws([("normal", 0.0, 1.0)] * 16, dtype, 200_000, seed=SEED)
     correlation = np.corrcoef(found.T.astype(np.float64)) * math.sqrt(len(found))
     assert np.abs(correlation[np.triu_indices(16, 1)]).max() < 4.5
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_points_share_their_uniforms_only_if_common(dtype):
-    entries = [(random.NORMAL, 0.0, 1.0)] * 16
+    entries = [("normal", 0.0, 1.0)] * 16
     apart = [_draws(entries, dtype, stream=random.stream_word(point, common=False)) for point in (0, 1)]
     assert not np.isin(apart[0], apart[1]).all(axis=1).any()
     together = _draws(entries, dtype, stream=random.stream_word(1, common=True))
-    wider = _draws([(random.NORMAL, 1.0, 2.0)] * 16, dtype, stream=random.stream_word(2, common=True))
+    wider = _draws([("normal", 1.0, 2.0)] * 16, dtype, stream=random.stream_word(2, common=True))
     np.testing.assert_allclose(wider, 1 + 2 * together.astype(np.float64), rtol=0, atol=20 * EPS[dtype])

@@ -13,7 +13,8 @@ from scipy import stats
 from specs import GROUPS
 
 import fastlstm
-from fastlstm.kernel import arrays, draws
+from fastlstm.kernel import arrays
+from fastlstm.kernel.passes import allocate_scratch
 from fastlstm.measures import lags
 from fastlstm.oracles import exact
 
@@ -382,7 +383,7 @@ COUNTEREXAMPLE = dict.fromkeys(fastlstm.PARAMETERS, 0.0) | {
 
 def recorded(steps, named=COUNTEREXAMPLE, h=0.36, C=0.9):
     """x_t = sin(t) / 2 - W_ho h_{t-1} - b_o, one step at a time of the kernel behind `fastlstm.forward`."""
-    fill, scratch = arrays.build_trace("float64"), draws.allocate_scratch("float64", 1)
+    fill, scratch = arrays.build_trace("float64"), allocate_scratch("float64", 1)
     params = np.array([list(named.values())])
     state, x, out = np.array([[h, C]]), np.empty((steps, 1, 1)), np.empty((7, 1, 1))
     for t in range(steps):

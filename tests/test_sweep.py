@@ -253,7 +253,7 @@ class Twin:
             np.array([np.longdouble(getattr(one, name)) for one in drawn])
             for name in ("params", "x", "h0", "C0", "target")
         )
-        kind, silent = fastlstm.load(spec).loss.kind, drawn[0].silent
+        kind, silent = fastlstm.load(spec).loss.kind, drawn[0].first_loss_step
         if kind == "last":
             silent = 0
         elif kind != "sum":
@@ -533,7 +533,7 @@ def test_inputs_and_targets_are_what_the_spec_says(case):
         wanted = spec.get("loss", {}).get("target", {})
         if "delay" in wanted:
             delay = wanted["delay"]["steps"]
-            assert again.drawn.silent == delay
+            assert again.drawn.first_loss_step == delay
             assert (target[delay:] == x[: 12 - delay]).all()
         elif "choice" in wanted:
             assert set(target) <= {0.0, 1.0}

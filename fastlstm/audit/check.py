@@ -82,7 +82,7 @@ def check_gradients(spec: Spec, *, draws: int = DRAWS) -> Audit:
 
 def _delta(again: Replay, trace: exact.Trace) -> list[Any]:
     """dL/dz^y of every step in 50 digits."""
-    kind, silent = again.spec.loss.kind, again.drawn.silent
+    kind, silent = again.spec.loss.kind, again.drawn.first_loss_step
     deltas = []
     for t, (y, slope) in enumerate(zip(trace.y, trace.slope_y, strict=True)):
         if t < silent:
@@ -118,7 +118,9 @@ def _twin(again: Replay) -> NDArray[Any]:
     drawn = again.drawn
     params, x, target = (np.atleast_2d(v) for v in (drawn.params, drawn.x, drawn.target))
     trace = naive.forward(params, x, drawn.h0, drawn.C0)
-    _, dy, delta = naive.loss_and_dy(again.spec.loss.kind, trace.y, target, trace.z_y, silent_steps=drawn.silent)
+    _, dy, delta = naive.loss_and_dy(
+        again.spec.loss.kind, trace.y, target, trace.z_y, silent_steps=drawn.first_loss_step
+    )
     found = naive.gradients(params, x, dy, drawn.h0, drawn.C0, delta=delta)
     return np.concatenate([found.params[0], found.h0, found.C0]).astype(np.float64)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastlstm.runs import Run, SpecSource, as_spec
 from fastlstm.spec import Spec
-from fastlstm.sweep.simulation import Made, Simulation
+from fastlstm.sweep.simulation import Draw, Simulation
 from fastlstm.unit import Gradients, Trace, forward, inputs, run_gradients
 
 
@@ -28,7 +28,7 @@ class Replay:
     spec: Spec
     trace: Trace
     grads: Gradients
-    drawn: Made
+    drawn: Draw
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.spec, self.trace, self.grads))
@@ -57,5 +57,7 @@ def make(spec: Spec, simulation: Simulation, draw: int) -> Replay:
     """One draw of a simulation, with its trace and gradients."""
     drawn = simulation.make(draw)
     given = inputs(drawn.params, drawn.x, drawn.h0, drawn.C0)
-    grads = run_gradients(given, np.atleast_2d(drawn.target), "full", loss=spec.loss.kind, silent=drawn.silent)
+    grads = run_gradients(
+        given, np.atleast_2d(drawn.target), "full", loss=spec.loss.kind, first_loss_step=drawn.first_loss_step
+    )
     return Replay(spec, forward(drawn.params, drawn.x, h0=drawn.h0, C0=drawn.C0), grads, drawn)

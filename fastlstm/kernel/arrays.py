@@ -10,23 +10,25 @@ import numpy as np
 from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
-from fastlstm.kernel.backward_pass import CEC, FULL, LOCAL
-from fastlstm.kernel.columns import scale_rows, store_gradients
-from fastlstm.kernel.draws import CHUNK, LOSSES, NUMBERS, allocate_scratch, is_uncertain, load_parameters, run_draws
-from fastlstm.kernel.forward_pass import one_if
-from fastlstm.kernel.lanes.jit import inline, kernel, source_digest
+from fastlstm.kernel import suspicion
+from fastlstm.kernel.forward_pass import Terms
+from fastlstm.kernel.gradient_rows import scale_rows
+from fastlstm.kernel.lanes.convert import one_if
+from fastlstm.kernel.lanes.jit import inline, kernel
 from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
+from fastlstm.kernel.lanes.registers import store_registers
 from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 from fastlstm.kernel.lstm import State, output, step
+from fastlstm.kernel.modes import MODES
+from fastlstm.kernel.options import options
+from fastlstm.kernel.passes import allocate_scratch, load_unit, run_draws
 from fastlstm.kernel.random import C_0, H_0
 from fastlstm.kernel.scale import times_power_of_two
 
-MODES = {"full": FULL, "cec": CEC, "local": LOCAL}
-
 
 def _array_types(dtype):
-    """The types of a given and of a filled array of two axes, of any strides."""
+    """The types of a source and of a filled array of two axes, of any strides."""
     scalar = from_dtype(np.dtype(dtype))
     return types.Array(scalar, 2, "A", readonly=True), types.Array(scalar, 2, "A")
 
@@ -40,47 +42,39 @@ def read_units(scratch, params, state, x, start):
 
 
 @cache
-def build_gradients(dtype, mode, loss="given"):
+def build_gradients(dtype, mode, loss="given", wide=False):
     """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T).
 
-    `target` holds dy for the loss "given", targets for mse and bce, and is not read for sum and last; the first
-    `silent` steps carry no loss.
+    `target` holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. out_suspect
+    (n, 1) is 1 where plain numbers may have lost something, and 0 elsewhere.
     """
-    CHUNK_STEPS = CHUNK[dtype]
-    MODE = MODES[mode]
-    LOSS = LOSSES[loss]
-    SOURCE = source_digest() + NUMBERS
-    given, filled = _array_types(dtype)
-    memory = typeof(allocate_scratch(dtype, 1))
+    OPTIONS = options(loss, {"mode": MODES[mode]})
+    finish = MODES[mode].finish
+    source, filled = _array_types(dtype)
+    memory = typeof(allocate_scratch(dtype, 1, wide=wide))
 
-    @kernel(void(given, given, given, given, int64, memory, filled, filled, filled, filled))
-    def gradients(params, state, x, target, silent, scratch, out_params, out_state, out_x, out_strained):
+    @kernel(
+        void(source, source, source, source, int64, memory, filled, filled, filled, filled), (dtype, mode, loss, wide)
+    )
+    def gradients(params, state, x, target, first_loss_step, scratch, out_params, out_state, out_x, out_suspect):
         align_stack()
-        assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         params, state, x, target, scratch = uncounted((params, state, x, target, scratch))
         out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
-        out_strained = uncounted(out_strained)
-        steps = x.shape[1]
+        out_suspect = uncounted(out_suspect)
+        terms = Terms(x.shape[1], first_loss_step, 0.5)
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
             read_draws(scratch.target, target, start)
-            p, ahead, back = run_draws(scratch, steps, LOSS, silent, 0.5, CHUNK_STEPS, MODE, False, scratch.x, start)
-            store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
-            strained = is_uncertain(scratch, steps, p, ahead, back)
-            carry, scale = back.full.carry, back.full.scale
-            if MODE == CEC:
-                carry, scale = back.cec.carry, scale & 0
-                store_gradients(scratch.full, back.cec.total, scale, ahead.readout)
-            if MODE == LOCAL:
-                carry, scale = back.local.carry, scale & 0
-                store_gradients(scratch.full, back.local.total, scale, ahead.readout)
+            done = run_draws(scratch, terms, scratch.dx, OPTIONS)
+            suspect = suspicion.suspect(done)
+            carry, scale = finish(done)
             scale_rows(scratch.full, scale & 0)
             store(scratch.values, (H_0,), times_power_of_two(carry.dh, scale))
             store(scratch.values, (C_0,), times_power_of_two(carry.dC, scale))
-            store(scratch.gap.sizes, (0,), one_if(strained, p.W_y))
+            store(scratch.gap.sizes, (0,), one_if(suspect, done.p.W_y))
             write_draws(out_params, start, scratch.full.sizes)
             write_draws(out_state, start, scratch.values[H_0:])
-            write_draws(out_strained, start, scratch.gap.sizes)
+            write_draws(out_suspect, start, scratch.gap.sizes)
             write_draws(out_x, start, scratch.dx)
 
     return gradients
@@ -89,32 +83,24 @@ def build_gradients(dtype, mode, loss="given"):
 @cache
 def build_trace(dtype):
     """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T)."""
-    SOURCE = source_digest() + NUMBERS
-    given, _ = _array_types(dtype)
+    source, _ = _array_types(dtype)
     memory = typeof(allocate_scratch(dtype, 1))
     filled = types.Array(from_dtype(np.dtype(dtype)), 3, "A")
 
-    @kernel(void(given, given, given, memory, filled))
+    @kernel(void(source, source, source, memory, filled), (dtype,))
     def trace(params, state, x, scratch, out):
         align_stack()
-        assert SOURCE  # which makes it part of the key that Numba caches the kernel under
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
-            p = load_parameters(scratch.values)
-            now = State(C=load(scratch.values, (C_0,)), h=load(scratch.values, (H_0,)))
+            p, now = load_unit(scratch)
             for t in range(x.shape[1]):
                 s = step(p, now, load(scratch.x, (t,)))
                 now = State(s.C, s.h)
                 _, y = output(p, s.h)
-                store(scratch.values, (0,), s.f.value)
-                store(scratch.values, (1,), s.i.value)
-                store(scratch.values, (2,), s.o.value)
-                store(scratch.values, (3,), s.g.value)
-                store(scratch.values, (4,), s.C)
-                store(scratch.values, (5,), s.h)
-                store(scratch.values, (6,), y.value)
-                for k in range(7):
+                traced = (s.f.value, s.i.value, s.o.value, s.g.value, s.C, s.h, y.value)
+                store_registers(scratch.values, (), traced)
+                for k in range(len(traced)):
                     for lane in range(min(LANES, len(x) - start)):
                         out[k, start + lane, t] = scratch.values[k, lane]
 

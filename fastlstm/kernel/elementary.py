@@ -10,22 +10,16 @@ relative accuracy for small a, and exp(-a) / (1 + exp(-a)) needs no rounding of 
 
 from collections import namedtuple
 
-from numba import uint32, uint64
-
-from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.coefficients import COS, EXP, LOG, QUANTILE_D, QUANTILE_N, RECIPROCAL, SIN
+from fastlstm.kernel.lanes.convert import as_float, as_integer, as_unsigned, by_width, mantissa_bits
+from fastlstm.kernel.lanes.jit import generic, inline
 from fastlstm.kernel.lanes.simd import (
     absolute,
-    as_float,
-    as_integer,
-    bits,
-    by_dtype,
     copysign,
     fma,
-    mantissa_bits,
     maximum,
     minimum,
     nearest,
-    of_dtype,
     polynomial,
     select,
     square_root,
@@ -33,80 +27,31 @@ from fastlstm.kernel.lanes.simd import (
 
 Activation = namedtuple("Activation", "value slope larger")
 
-# Constants by dtype, as functions of a register: for float32, for float64. A pair is a number in two pieces.
-BIAS = by_dtype(127, 1023)
-MANTISSA = by_dtype(0x7FFFFF, 0xFFFFFFFFFFFFF)  # its bits
-ONE_OVER_ROOT_HALF = by_dtype(0x3F800000 - 0x3F3504F3, 0x3FF0000000000000 - 0x3FE6A09E667F3BCD)  # as bits
-ROOT_HALF = by_dtype(0x3F3504F3, 0x3FE6A09E667F3BCD)  # its bits
-MAGIC = by_dtype(1.5 * 2.0**23, 1.5 * 2.0**52)  # x + MAGIC has the integer nearest to x in its lowest bits
-COUNTER = by_dtype(0x4B000000, 0x4330000000000000)  # the bits of a number whose lowest bits count in ones
-COUNT_FROM = by_dtype(2.0**23 + 127.0, 2.0**52 + 1023.0)  # that number, and the bias
-SMALLEST_NORMAL = by_dtype(2.0**-126, 2.0**-1022)
-SUBNORMALS = by_dtype(25, 54)  # 2^-SUBNORMALS of the smallest normal number is a quarter of the smallest one
-TO_SUBNORMALS = by_dtype(2.0**-25, 2.0**-54)
-FROM_SUBNORMALS = by_dtype(2.0**25, 2.0**54)
-VANISHING = by_dtype(105.2, 746.4)  # exp(-a) is 0 from there on: 2^k (1 + q) with k = -BIAS - SUBNORMALS
-OVERFLOWING = by_dtype(89.3, 710.4)  # exp(a) is inf from there on: k = BIAS + 2
+# Constants as functions of a register: for float32, for float64. A pair is a number in two pieces.
+BIAS = by_width(127, 1023)
+MANTISSA = by_width(0x7FFFFF, 0xFFFFFFFFFFFFF)  # its bits
+ONE_OVER_ROOT_HALF = by_width(0x3F800000 - 0x3F3504F3, 0x3FF0000000000000 - 0x3FE6A09E667F3BCD)  # as bits
+ROOT_HALF = by_width(0x3F3504F3, 0x3FE6A09E667F3BCD)  # its bits
+MAGIC = by_width(1.5 * 2.0**23, 1.5 * 2.0**52)  # x + MAGIC has the integer nearest to x in its lowest bits
+COUNTER = by_width(0x4B000000, 0x4330000000000000)  # the bits of a number whose lowest bits count in ones
+COUNT_FROM = by_width(2.0**23 + 127.0, 2.0**52 + 1023.0)  # that number, and the bias
+SMALLEST_NORMAL = by_width(2.0**-126, 2.0**-1022)
+SUBNORMALS = by_width(25, 54)  # 2^-SUBNORMALS of the smallest normal number is a quarter of the smallest one
+TO_SUBNORMALS = by_width(2.0**-25, 2.0**-54)
+FROM_SUBNORMALS = by_width(2.0**25, 2.0**54)
+VANISHING = by_width(105.2, 746.4)  # exp(-a) is 0 from there on: 2^k (1 + q) with k = -BIAS - SUBNORMALS
+OVERFLOWING = by_width(89.3, 710.4)  # exp(a) is inf from there on: k = BIAS + 2
 
 LOG2_E = 1.4426950408889634
-LN_2 = by_dtype((0.6931471824645996, -1.9046542121259336e-09), (0.6931471805599453, 2.3190468138462996e-17))
-LN_2_SHORT = by_dtype(  # the first piece times an exponent is exact
+LN_2 = by_width((0.6931471824645996, -1.9046542121259336e-09), (0.6931471805599453, 2.3190468138462996e-17))
+LN_2_SHORT = by_width(  # the first piece times an exponent is exact
     (0.693145751953125, 1.428606765330187e-06), (0.6931471805598903, 5.497923018708371e-14)
 )
-LOG10_E = by_dtype((0.4342944920063019, -1.0103049952192578e-08), (0.4342944819032518, 1.098319650216765e-17))
-TWO_PI = by_dtype((6.2831854820251465, -1.7484555314695172e-07), (6.283185307179586, 2.4492935982947064e-16))
+LOG10_E = by_width((0.4342944920063019, -1.0103049952192578e-08), (0.4342944819032518, 1.098319650216765e-17))
+TWO_PI = by_width((6.2831854820251465, -1.7484555314695172e-07), (6.283185307179586, 2.4492935982947064e-16))
+IN_TWO_STEPS = by_width(False, True)  # whether a reciprocal takes another step of Newton's method
 INFINITY = float("inf")
 NAN = float("nan")
-
-# fmt: off
-# (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2
-EXP = by_dtype(
-    (0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368710055947304,
-     0.0013814609264954925),
-    (0.5000000000000011, 0.16666666666666413, 0.041666666666530267, 0.008333333333494328,
-     0.0013888888943597577, 0.00019841269506788448, 2.4801493136317844e-05, 2.7557586260300167e-06,
-     2.7630233873317607e-07, 2.5000073723564345e-08),
-)
-# 1 / (1 + e) for 0 <= e <= 1, to 16.8 and 11.7 bits; of even degree, so that it is not below 1/2 at e = 1
-RECIPROCAL = by_dtype(
-    (0.999991238117218, -0.9991334080696106, 0.9854083061218262, -0.9030575156211853, 0.6677695512771606,
-     -0.32268059253692627, 0.07170679420232773),
-    (0.9997026477028853, -0.9848349947864378, 0.8658936287218375, -0.5328576476856188, 0.1522450421958911),
-)
-# (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f <= sqrt(2)
-LOG = by_dtype(
-    (0.3333333134651184, -0.2500081956386566, 0.20001228153705597, -0.1662335842847824, 0.1420174390077591,
-     -0.13160163164138794, 0.1276165246963501, -0.0763462632894516),
-    (0.3333333333333314, -0.24999999999987976, 0.20000000000066612, -0.16666666669825841,
-     0.14285714280093303, -0.12499999691447576, 0.1111111114745306, -0.10000015206038043,
-     0.09090923932240833, -0.0833291354606677, 0.07691529814648519, -0.07149439440307777,
-     0.06684589130336124, -0.06196678945118993, 0.05668377815733508, -0.05677782189296367,
-     0.06503489631156247, -0.05981706382147466, 0.026150973983498513),
-)
-# (sin(2 pi r) / r - 2 pi) / r^2 and (cos(2 pi r) - 1) / r^2 in r^2, for |r| <= 1/8
-SIN = by_dtype(
-    (-41.34170150756836, 81.60520935058594, -76.69837951660156, 41.48757553100586),
-    (-41.34170224039968, 81.60524927596823, -76.70585970878533, 42.058685506812196, -15.093829325010558,
-     3.7813664401169444),
-)
-COS = by_dtype(
-    (-19.739208221435547, 64.93932342529297, -85.44374084472656, 59.24596405029297),
-    (-19.739208802178716, 64.93939402266801, -85.45681720654005, 60.24464133161173, -26.426251140431837,
-     7.903101637945846, -1.6970200762567438),
-)
-# The normal quantile of p is log(2p) N(t) / D(t) with t = sqrt(-log(p))
-QUANTILE_N = by_dtype(
-    (2.921703338623047, 18.984561920166016, 12.145636558532715, 1.4146586656570435),
-    (52.26296533782471, 1107.921563671062, 4390.103243967962, 4863.617957921968, 2439.8060245100864,
-     583.7186274039659, 55.176587620536246, 1.414255146031012),
-)
-QUANTILE_D = by_dtype(
-    (0.5955228209495544, 7.08222770690918, 14.959951400756836, 8.610657691955566, 1.0),
-    (9.397334871409372, 296.6755942846955, 1873.6672368749946, 4049.965716164398, 3804.990447390003,
-     1779.8895441781303, 414.9792219968592, 39.02199439808366, 1.0),
-)
-# fmt: on
-
 
 # --- exp -----------------------------------------------------------------------------------------
 
@@ -179,7 +124,7 @@ def _reciprocal(e):
     one of float32 18. A division for every two gates cost 9% (float32) and 5% (float64) of the two passes.
     """
     r = polynomial(e, RECIPROCAL(e))
-    if of_dtype(e, False, True):
+    if IN_TWO_STEPS(e):
         rest = _rest(r, e)
         r = fma(r, fma(rest, rest, rest), r)
     return r
@@ -206,7 +151,7 @@ def _tanh(z, S, s, q, e, r):
     return Activation(copysign(ratio, z), smaller * larger, larger)  # tanh, S3
 
 
-@inline
+@generic
 def sigmoid(z):
     """s(z) = 1 / (1 + e^-z), its slope s(z) (1 - s(z)), and the larger of s(z) and 1 - s(z)."""
     S, x, k = _decay(absolute(z))
@@ -215,7 +160,7 @@ def sigmoid(z):
     return _sigmoid(z, s, q, e, _reciprocal(e))
 
 
-@inline
+@generic
 def tanh(z):
     """tanh(z), its slope 1 - tanh(z)^2, and the larger of s(2z) and 1 - s(2z)."""
     S, x, k = _decay(absolute(z + z))
@@ -224,7 +169,7 @@ def tanh(z):
     return _tanh(z, S, s, q, e, _reciprocal(e))
 
 
-@inline
+@generic
 def gates(z_f, z_i, z_o, z_c):
     """The activations of f, i, o (sigmoid) and g (tanh): what sigmoid and tanh give, to the bit.
 
@@ -254,7 +199,7 @@ def gates(z_f, z_i, z_o, z_c):
 @inline
 def _halved(v):
     """(k, f) with v = 2^k (1 + f) and sqrt(1/2) <= 1 + f < sqrt(2), for positive normal v."""
-    shifted = bits(v, of_dtype(v, uint32, uint64)) + ONE_OVER_ROOT_HALF(v)  # AVX2 shifts no signed ones
+    shifted = as_unsigned(v) + ONE_OVER_ROOT_HALF(v)  # AVX2 shifts no signed ones
     k = as_float((shifted >> mantissa_bits(v)) | COUNTER(v)) - COUNT_FROM(v)
     return k, as_float((shifted & MANTISSA(v)) + ROOT_HALF(v)) - 1.0
 
@@ -287,7 +232,7 @@ def _with_edges(v, logarithm):
     return select(v > 0.0, select(v == INFINITY, v, logarithm), of_zero_or_less)
 
 
-@inline
+@generic
 def log(v):
     """The natural logarithm: -inf of 0, NaN below 0."""
     high, low = _log_of_positive(v)
@@ -301,7 +246,7 @@ def log10(v):
     return _with_edges(v, fma(high, LOG10_E(v)[0], fma(low, LOG10_E(v)[0], high * LOG10_E(v)[1])))
 
 
-@inline
+@generic
 def log_sigmoid(z):
     """ln s(z): nearly z for large negative z, nearly -e^-z for large positive z."""
     S, x, k = _decay(absolute(z))

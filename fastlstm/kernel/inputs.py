@@ -1,18 +1,21 @@
 """Input processes: x_1 .. x_T of a register of draws, step t in row t - 1 of scratch.
 
-One function for each process, so that a kernel compiles only its own. Each first leaves uniforms in the rows
-and then turns them into x in place. Both in one loop was no faster (normal, float64: 3.8 against 3.5 ns).
+One function for each process, in `PROCESSES` by its name in a spec, so that a kernel compiles only its own. Each
+first leaves uniforms in the rows and then turns them into x in place. Both in one loop was no faster (normal,
+float64: 3.8 against 3.5 ns).
 """
 
+from collections import namedtuple
 from math import sqrt
 
 import numpy as np
 from numba import int64, uint64
 
 from fastlstm.kernel.elementary import sin_cos_turns
+from fastlstm.kernel.lanes.convert import convert
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.memory import gather, load, store
-from fastlstm.kernel.lanes.simd import convert, fill, fma
+from fastlstm.kernel.lanes.simd import fill, fma
 from fastlstm.kernel.random import (
     CONSTANT,
     INPUT,
@@ -20,11 +23,22 @@ from fastlstm.kernel.random import (
     TARGET,
     apply_quantile,
     between,
+    distributions,
     fill_uniforms,
     philox,
     standard_normal,
     uniform_at,
 )
+
+# What inputs are made from: the numbers of the process in a spec (up to three, in its order), the phases of a sine
+# (a table of one distribution), and a series of float64
+Source = namedtuple("Source", "numbers phases series")
+
+
+def source(numbers=(), *, phase=("constant", 0.0), series=(0.0,)):
+    """A Source; `phase` is a distribution by name and arguments."""
+    a, b, c = (*map(float, numbers), 0.0, 0.0, 0.0)[:3]
+    return Source((a, b, c), distributions([phase]), np.array(series, np.float64))
 
 
 @inline
@@ -44,44 +58,54 @@ def fill_targets(targets, steps, table, draws):
 
 
 @inline
-def fill_normal(x, steps, mean, std, draws):
-    """Independent normal inputs."""
+def _fill_normal(x, steps, mean, std, draws):
     fill_uniforms(x, steps, INPUT, draws)
     for row in range(steps):
         store(x, (row, 0), fma(standard_normal(uniform_at(x, row)), std, mean))
 
 
 @inline
-def fill_uniform(x, steps, low, high, draws):
+def normal(x, steps, source, draws):
+    """Independent normal inputs."""
+    mean, std, _ = source.numbers
+    _fill_normal(x, steps, mean, std, draws)
+
+
+@inline
+def uniform(x, steps, source, draws):
     """Independent inputs, uniform between low and high."""
+    low, high, _ = source.numbers
     fill_uniforms(x, steps, INPUT, draws)
     for row in range(steps):
         store(x, (row, 0), between(low, high, uniform_at(x, row)))
 
 
 @inline
-def fill_constant(x, steps, value):
+def constant(x, steps, source, draws):
     """The same number at every step."""
+    value, _, _ = source.numbers
     like = load(x, (0, 0))
     for row in range(steps):
         store(x, (row, 0), fill(like, value))
 
 
 @inline
-def fill_sine(x, steps, amplitude, period, phases, draws):
-    """x_t = amplitude sin 2 pi (phase + (t - 1) / period); phases: a table of one distribution, in turns."""
-    fill_distribution(x, 1, phases, SEQUENCE, draws)
+def sine(x, steps, source, draws):
+    """x_t = amplitude sin 2 pi (phase + (t - 1) / period), with phases in turns."""
+    amplitude, period, _ = source.numbers
+    fill_distribution(x, 1, source.phases, SEQUENCE, draws)
     phase = load(x, (0, 0))
     for row in range(steps):
         turns = row / period
-        sine, _ = sin_cos_turns(phase + (turns - np.floor(turns)))
-        store(x, (row, 0), amplitude * sine)
+        height, _ = sin_cos_turns(phase + (turns - np.floor(turns)))
+        store(x, (row, 0), amplitude * height)
 
 
 @inline
-def fill_ar1(x, steps, mean, phi, std, draws):
+def ar1(x, steps, source, draws):
     """x_t = mean + d_t, d_t = phi d_{t-1} + std sqrt(1 - phi^2) n_t, n_t ~ N(0, 1); each d_t has that std."""
-    fill_normal(x, steps, 0.0, std, draws)
+    mean, phi, std = source.numbers
+    _fill_normal(x, steps, 0.0, std, draws)
     fresh = sqrt((1.0 - phi) * (1.0 + phi))
     deviation = load(x, (0, 0))
     store(x, (0, 0), mean + deviation)
@@ -91,9 +115,10 @@ def fill_ar1(x, steps, mean, phi, std, draws):
 
 
 @inline
-def fill_walk(x, steps, start, std, draws):
+def walk(x, steps, source, draws):
     """x_t = x_{t-1} + std n_t with n_t ~ N(0, 1), from x_0 = start."""
-    fill_normal(x, steps, 0.0, std, draws)
+    start, std, _ = source.numbers
+    _fill_normal(x, steps, 0.0, std, draws)
     position = fill(load(x, (0, 0)), start)
     for row in range(steps):
         position = position + load(x, (row, 0))
@@ -108,8 +133,11 @@ def window_starts(steps, series, draws):
 
 
 @inline
-def fill_window(x, steps, series, draws):
-    """Consecutive values of a series (float64, at least `steps` long, below 2^32) from a random place on."""
-    starts = window_starts(steps, series, draws)
+def file(x, steps, source, draws):
+    """Consecutive values of a series, at least `steps` long and below 2^32, from a random place on."""
+    starts = window_starts(steps, source.series, draws)
     for row in range(steps):
-        store(x, (row, 0), gather(series, starts, row))
+        store(x, (row, 0), gather(source.series, starts, row))
+
+
+PROCESSES = {function.__name__: function for function in (normal, uniform, constant, sine, ar1, walk, file)}

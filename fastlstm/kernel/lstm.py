@@ -1,4 +1,4 @@
-"""The univariate LSTM: one step, its partial derivatives, its adjoint and its Jacobian, side by side.
+"""The univariate LSTM: its step, losses, adjoint and tangent, each beside what it is the derivative of.
 
 Everything is a register of lanes (one draw in each lane), so a line here is the equation itself.
 The formula numbers are those of docs/derivation.md.
@@ -6,9 +6,9 @@ The formula numbers are those of docs/derivation.md.
 
 from collections import namedtuple
 
-from fastlstm.kernel.elementary import gates, sigmoid, tanh
+from fastlstm.kernel.elementary import gates, log_sigmoid, sigmoid, tanh
 from fastlstm.kernel.lanes.jit import inline
-from fastlstm.kernel.lanes.simd import fma
+from fastlstm.kernel.lanes.simd import fill, fma, square_root
 from fastlstm.names import PARAMETERS
 
 Parameters = namedtuple("Parameters", PARAMETERS)
@@ -17,13 +17,26 @@ State = namedtuple("State", "C h")
 Step = namedtuple("Step", "z_f f i o g C tau h")
 # The partial derivatives of C_t and h_t: C_C = dC_t/dC_{t-1}, C_f = dC_t/dz^f_t, h_o = dh_t/dz^o_t, ...
 Partials = namedtuple("Partials", "C_C C_f C_i C_c h_C h_o")
+# All that the backward pass needs of a step: the partial derivatives, h_{t-1} and delta_t
+Record = namedtuple("Record", (*Partials._fields, "h_before", "delta"))
+# The loss, and the gradients of the two parameters of the output
+Readout = namedtuple("Readout", "loss W_y b_y")
 # dz_f is dL/dz^f_t, and so on
 Adjoint = namedtuple("Adjoint", "dh dC dz_f dz_i dz_o dz_c")
 # What reaches step t through step t+1, of dh_t and of dC_t
 Carry = namedtuple("Carry", "dh dC")
 # The gradients of the twelve parameters of the gates
 GateGradients = namedtuple("GateGradients", PARAMETERS[:12])
-Jacobian = namedtuple("Jacobian", "CC Ch hC hh")
+# J_t, and its path b_t through the output gate
+Jacobian = namedtuple("Jacobian", "CC Ch hC hh b")
+# J_t .. J_1: how C_t and h_t answer to C_0 (one column) and to h_0 (the other)
+Tangent = namedtuple("Tangent", "CC hC Ch hh")
+
+SUM, LAST, MSE, BCE, GIVEN = range(5)
+LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE, "given": GIVEN}  # given: dy comes from the caller
+
+
+# --- forward -------------------------------------------------------------------------------------
 
 
 @inline
@@ -54,19 +67,68 @@ def partials(before, now):
 
 
 @inline
-def adjoint(W_y, d, delta, carry):
-    """dL/d(h_t, C_t, z_t) from delta_t and from what step t+1 hands back."""
-    dh = fma(W_y, delta, carry.dh)  # B2
-    dC = fma(dh, d.h_C, carry.dC)  # B3
-    return Adjoint(dh, dC, dz_f=dC * d.C_f, dz_i=dC * d.C_i, dz_o=dh * d.h_o, dz_c=dC * d.C_c)  # B8
+def output(p, h):
+    """z^y_t and y_t = s(z^y_t) with its slope."""
+    z_y = fma(p.W_y, h, p.b_y)  # F6
+    return z_y, sigmoid(z_y)  # F7
 
 
 @inline
-def carry_back(p, d, a):
-    """What step t hands back to step t-1; at t = 1 these are dh_0 and dC_0."""
+def loss_and_delta(p, loss, h, target):
+    """The loss of one step and delta_t = dL/dz^y_t (B1); `target` is dy_t itself when that is given."""
+    z_y, y = output(p, h)
+    if loss in (MSE, BCE):
+        # y - target, right to the last bits also where y is saturated next to its target
+        gap = (1.0 - target) * y.value - target * sigmoid(-z_y).value
+        if loss == MSE:
+            return 0.5 * (gap * gap), gap * y.slope  # L3
+        return (1.0 - target) * z_y - log_sigmoid(z_y), gap  # L4
+    if loss == GIVEN:
+        return target * y.value, target * y.slope
+    return y.value, y.slope  # L1, and L2 at step T
+
+
+@inline
+def add_readout(total, cost, delta, h):
+    """The sums over t of the loss, of delta_t h_t (B12) and of delta_t (B13)."""
+    return Readout(loss=total.loss + cost, W_y=total.W_y + delta * h, b_y=total.b_y + delta)
+
+
+@inline
+def record(d, h_before, delta):
+    """What the backward pass is to know of a step."""
+    return Record(d.C_C, d.C_f, d.C_i, d.C_c, d.h_C, d.h_o, h_before, delta)
+
+
+# --- backward ------------------------------------------------------------------------------------
+
+
+@inline
+def adjoint(W_y, r, carry):
+    """dL/d(h_t, C_t, z_t) from the record of step t and from what step t+1 hands back."""
+    dh = fma(W_y, r.delta, carry.dh)  # B2
+    dC = fma(dh, r.h_C, carry.dC)  # B3
+    return Adjoint(dh, dC, dz_f=dC * r.C_f, dz_i=dC * r.C_i, dz_o=dh * r.h_o, dz_c=dC * r.C_c)  # B8
+
+
+@inline
+def carry_full(p, r, a):
+    """What step t hands back to step t-1 (M1: all of it); at t = 1 these are dh_0 and dC_0."""
     dh = fma(p.W_hf, a.dz_f, fma(p.W_hi, a.dz_i, fma(p.W_ho, a.dz_o, p.W_hc * a.dz_c)))  # B2, B15
-    dC = d.C_C * a.dC  # B3, B16
+    dC = r.C_C * a.dC  # B3, B16
     return Carry(dh, dC)
+
+
+@inline
+def carry_cec(p, r, a):
+    """The truncation of 1997 (M2): dz_{t+1} is dropped from dh_t."""
+    return Carry(dh=fill(a.dh, 0.0), dC=r.C_C * a.dC)
+
+
+@inline
+def carry_local(p, r, a):
+    """The gradient of one step (M3): everything at t+1 is dropped."""
+    return Carry(dh=fill(a.dh, 0.0), dC=fill(a.dC, 0.0))
 
 
 @inline
@@ -94,16 +156,37 @@ def input_gradient(p, a):
     return fma(p.W_xf, a.dz_f, fma(p.W_xi, a.dz_i, fma(p.W_xo, a.dz_o, p.W_xc * a.dz_c)))
 
 
-@inline
-def output(p, h):
-    """z^y_t and y_t = s(z^y_t) with its slope."""
-    z_y = fma(p.W_y, h, p.b_y)  # F6
-    return z_y, sigmoid(z_y)  # F7
+# --- tangent -------------------------------------------------------------------------------------
 
 
 @inline
 def jacobian(p, d):
-    """The Jacobian of (C_t, h_t) in (C_{t-1}, h_{t-1}), and its output-gate path b_t."""
+    """The Jacobian J_t of (C_t, h_t) in (C_{t-1}, h_{t-1})."""
     a = fma(d.C_f, p.W_hf, fma(d.C_i, p.W_hi, d.C_c * p.W_hc))  # J1
     b = d.h_o * p.W_ho  # J2
-    return Jacobian(CC=d.C_C, Ch=a, hC=d.h_C * d.C_C, hh=fma(d.h_C, a, b)), b  # J4
+    return Jacobian(CC=d.C_C, Ch=a, hC=d.h_C * d.C_C, hh=fma(d.h_C, a, b), b=b)  # J4
+
+
+@inline
+def propagate(J, P):
+    """P_t = J_t P_{t-1} (J7), which is the tangent (J6) for each column."""
+    return Tangent(
+        CC=fma(J.CC, P.CC, J.Ch * P.hC),
+        hC=fma(J.hC, P.CC, J.hh * P.hC),
+        Ch=fma(J.CC, P.Ch, J.Ch * P.hh),
+        hh=fma(J.hC, P.Ch, J.hh * P.hh),
+    )
+
+
+@inline
+def log_determinant(log_f, log_b):
+    """ln |det P_T|, from the sums of ln f_t and of ln |b_t|: det J_t = f_t b_t."""
+    return log_f + log_b  # J5
+
+
+@inline
+def larger_singular_value(P):
+    """The larger singular value of P_T; the smaller is |det P_T| / the larger, without cancellation."""
+    sums = square_root(fma(P.CC + P.hh, P.CC + P.hh, (P.Ch - P.hC) * (P.Ch - P.hC)))
+    differences = square_root(fma(P.CC - P.hh, P.CC - P.hh, (P.Ch + P.hC) * (P.Ch + P.hC)))
+    return 0.5 * (sums + differences)

@@ -30,21 +30,10 @@ import numpy as np
 from numba import float32, float64, int32, int64, uint32, uint64
 
 from fastlstm.kernel.elementary import exp, log, normal_quantile_lower
+from fastlstm.kernel.lanes.convert import bits, by_width, convert
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.memory import gather, load, store
-from fastlstm.kernel.lanes.simd import (
-    absolute,
-    bits,
-    convert,
-    copysign,
-    fill,
-    floor,
-    fma,
-    minimum,
-    of_dtype,
-    select,
-    square_root,
-)
+from fastlstm.kernel.lanes.simd import absolute, copysign, fill, floor, fma, minimum, select, square_root
 from fastlstm.names import PARAMETERS
 
 STREAM_VERSION = 1
@@ -124,10 +113,7 @@ def _modulo_one_32(m):
     return copysign(convert(odd, float32) * 2.0**-33, bits(m, float32))
 
 
-@inline
-def values_of_call(rows):
-    """How many values a call gives to rows of this scalar type: 2 of 64 bits or 4 of 32."""
-    return of_dtype(load(rows, (0, 0)), 4, 2)
+values_of_call = by_width(4, 2)  # how many values a call gives to rows of this type
 
 
 @inline
@@ -166,17 +152,20 @@ def uniform_at(rows, row):
 
 # --- distributions -------------------------------------------------------------------------------
 
-# Codes, with what a and b of the table mean
-NORMAL = 0  # mean, standard deviation
-UNIFORM = 1  # lower end, upper end
-LOGUNIFORM = 2  # ln of the lower end, ln of the upper end
-CONSTANT = 3  # the value, unused
-CHOICE = 4  # first place in the table's values, how many; all equally likely
-LOGIT_UNIFORM = 5  # logit of a uniform between a and b
-TRIANGULAR = 6  # the symmetric triangle between a and b: the mean of two independent uniforms
-LOG_OF_UNIFORM = 7  # ln of a uniform between a and b
-ORTHOGONAL = 8  # gain, unused; of all four recurrent weights: a random direction of that length
-TIED = 9  # number of another value of the draw, factor
+# The distributions by their names in a spec, with what a and b of the table mean
+CODES = {
+    "normal": 0,  # mean, standard deviation
+    "uniform": 1,  # lower end, upper end
+    "loguniform": 2,  # ln of the lower end, ln of the upper end
+    "constant": 3,  # the value, unused
+    "choice": 4,  # first place in the table's values, how many; all equally likely
+    "logit_uniform": 5,  # logit of a uniform between a and b
+    "triangular": 6,  # the symmetric triangle between a and b: the mean of two independent uniforms
+    "chrono": 7,  # ln of a uniform between a and b
+    "orthogonal": 8,  # gain, unused; of all four recurrent weights: a random direction of that length
+    "tied": 9,  # number of another value of the draw, factor
+}
+NORMAL, UNIFORM, LOGUNIFORM, CONSTANT, CHOICE, LOGIT_UNIFORM, TRIANGULAR, CHRONO, ORTHOGONAL, TIED = CODES.values()
 
 # kinds (int64), a, b (float64): shape (entries,), one distribution each; values (float64): all choices, flat
 Distributions = namedtuple("Distributions", "kinds a b values")
@@ -188,22 +177,17 @@ def _ln(value):
 
 
 def distributions(entries):
-    """The table of some distributions, each (code, numbers...) with the numbers as in a spec.
-
-    (NORMAL, mean, std), (UNIFORM, low, high), (LOGUNIFORM, low, high), (CONSTANT, value),
-    (CHOICE, values), (LOGIT_UNIFORM, low, high), (TRIANGULAR, low, high), (LOG_OF_UNIFORM, low, high),
-    (ORTHOGONAL, gain), (TIED, number of the other value, factor).
-    """
+    """The table of some distributions, each (name, arguments...): the arguments are numbers, but for choice a list."""
     rows, values = [], []
-    for code, *numbers in entries:
-        if code == CHOICE:
-            a, b = len(values), len(numbers[0])
-            values.extend(numbers[0])
-        elif code == LOGUNIFORM:
-            a, b = map(_ln, numbers)
+    for name, *arguments in entries:
+        if name == "choice":
+            a, b = len(values), len(arguments[0])
+            values.extend(arguments[0])
+        elif name == "loguniform":
+            a, b = map(_ln, arguments)
         else:
-            a, b = (*numbers, 0.0)[:2]
-        rows.append((code, a, b))
+            a, b = (*arguments, 0.0)[:2]
+        rows.append((CODES[name], a, b))
     kinds, a, b = np.array(rows, np.float64).T.copy()
     return Distributions(kinds.astype(np.int64), a, b, np.array(values, np.float64))
 
@@ -266,7 +250,7 @@ def apply_quantile(rows, row, kind, a, b, values):
         store(rows, (row, 0), _logit_uniform(a, b, uniform))
     elif kind == TRIANGULAR:
         store(rows, (row, 0), _triangular(a, b, uniform))
-    elif kind == LOG_OF_UNIFORM:
+    elif kind == CHRONO:
         store(rows, (row, 0), log(between(a, b, uniform)))
     elif kind == ORTHOGONAL:
         store(rows, (row, 0), standard_normal(uniform))

@@ -5,36 +5,22 @@ therefore exact.
 """
 
 from fastlstm.kernel.elementary import log, log10
-from fastlstm.kernel.lanes.jit import inline
-from fastlstm.kernel.lanes.simd import (
-    absolute,
-    as_float,
-    as_integer,
-    exponent_bias,
-    mantissa_bits,
-    maximum,
-    minimum,
-    of_dtype,
-    of_width,
-    to_float,
-)
+from fastlstm.kernel.lanes.convert import as_float, as_integer, by_width, exponent_bias, mantissa_bits, to_float
+from fastlstm.kernel.lanes.jit import generic, inline
+from fastlstm.kernel.lanes.simd import absolute, maximum, minimum
 
 # Plain numbers that begin at about 1 are scaled again before they leave TINY .. HUGE (float32, float64). An underflow
 # costs an absolute error of the smallest number there is; held against TINY that is far below the last bit.
-TINY = (2.0**-80, 2.0**-800)
-HUGE = (2.0**60, 2.0**500)
+TINY = by_width(2.0**-80, 2.0**-800)
+HUGE = by_width(2.0**60, 2.0**500)
+# The exponent of zero, below that of any number: a float32 has exponents of 32 bits, a float64 of 64.
+EXPONENT_OF_ZERO = by_width(-(2**30), -(2**60))
 
 LOG10_2 = 0.30102999566398119521
 LN_2 = 0.69314718055994530942
 
 
-@inline
-def nowhere(k):
-    """The exponent of zero, below that of any number: a float32 has exponents of 32 bits, a float64 of 64."""
-    return of_width(k, -(2**30), -(2**60))
-
-
-@inline
+@generic
 def exponent(v):
     """floor(log2 |v|); of zero and subnormal numbers, one less than of the smallest normal number."""
     return (as_integer(absolute(v)) >> mantissa_bits(v)) - exponent_bias(v)
@@ -48,27 +34,33 @@ def power_of_two(k):
     return as_float(field << mantissa_bits(like))
 
 
-@inline
+@generic
 def outside(v, smallest, largest):
-    """Where |v| is too small or too large, or not a number; the limits are those of float32 and float64."""
+    """Where |v| is too small or too large, or not a number."""
     size = absolute(v)
-    return ~((size >= of_dtype(v, smallest[0], smallest[1])) & (size <= of_dtype(v, largest[0], largest[1])))
+    return ~((size >= smallest) & (size <= largest))
 
 
 @inline
+def near_the_end(v):
+    """Where a number that began at about 1 has come near the end of the range: never, where numbers are wide."""
+    return outside(v, TINY(v), HUGE(v))
+
+
+@generic
 def times_power_of_two(v, k):
     """v * 2^k where 2^k itself may lie outside the range; too large is inf, too small 0."""
     half = k >> 1
     return v * power_of_two(half) * power_of_two(k - half)
 
 
-@inline
+@generic
 def log_scaled(v, k):
     """ln |v * 2^k|; -inf for zero."""
     return log(absolute(v)) + to_float(k) * LN_2
 
 
-@inline
+@generic
 def log10_scaled(v, k):
     """log10 |v * 2^k|; -inf for zero."""
     return log10(absolute(v)) + to_float(k) * LOG10_2

@@ -5,35 +5,36 @@ like that of m's type, but every result of finite operands is in range: 2^-2^60 
 2^2^30. Where a result is in the range of plain numbers it is the plain one, to the bit. It costs several times as
 much as plain lanes, so it is used for the draws that leave the range of those, and for no others.
 
-The module has the names of simd, scale and elementary that the equations and the passes are written in, and
-`over` puts these in place of those: the same source, over another kind of number.
+The operators and the operations of simd and scale get their meaning for wide numbers here, those of elementary and
+memory in widened.py. The equations and the passes are written in these operations, and so serve both kinds.
 """
 
 import operator
-from collections.abc import Mapping
-from functools import cache
-from types import FunctionType, ModuleType, SimpleNamespace
-from typing import Any
 
-from numba import literal_unroll
 from numba.core import cgutils, types
-from numba.core.dispatcher import Dispatcher
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, models, register_model
 
-from fastlstm.kernel import elementary, scale
-from fastlstm.kernel.lanes import memory, simd
-from fastlstm.kernel.lanes.jit import OPTIONS, inline
+from fastlstm.kernel import scale
+from fastlstm.kernel.lanes import convert, simd
+from fastlstm.kernel.lanes.jit import Kind, choose_meaning, generic, inline, meaning
 from fastlstm.kernel.lanes.simd import Vec
 
-Activation = elementary.Activation
+# Plain numbers that are surely right, their last bits included
+SMALLEST = convert.by_width(2.0**-100, 2.0**-1000)
+LARGEST = convert.by_width(2.0**120, 2.0**1000)
 
 
-class Wide(types.Type):
+class Wide(Kind):
     """The Numba type of lanes with exponents."""
 
     def __init__(self, vec: Vec) -> None:
         self.vec = vec
         super().__init__(name=f"Wide({vec})")
+
+    @property
+    def dtype(self) -> types.Type:
+        """The scalar type of m."""
+        return self.vec.dtype
 
     @property
     def exponents(self) -> Vec:
@@ -48,13 +49,14 @@ class _WideModel(models.StructModel):
 
 
 @intrinsic
-def _pair(typingctx, m, k):
+def pair(typingctx, m, k):
+    """m * 2^k, where m is in [1, 2) or 0."""
     wide = Wide(m)
 
     def codegen(context, builder, signature, arguments):
-        held = cgutils.create_struct_proxy(wide)(context, builder)
-        held.m, held.k = arguments
-        return held._getvalue()
+        members = cgutils.create_struct_proxy(wide)(context, builder)
+        members.m, members.k = arguments
+        return members._getvalue()
 
     return wide(m, k), codegen
 
@@ -80,15 +82,15 @@ scale_of = intrinsic(_member("k"))
 def normalised(m, k):
     """m * 2^k with m brought into [1, 2); zero has the lowest exponent of all."""
     own = scale.exponent(m)
-    own = simd.select(own > simd.exponent_bias(m), 0, own)  # inf and NaN stay what they are
-    least = scale.nowhere(k)
-    return _pair(m * scale.power_of_two(-own), simd.select(m == 0.0, least, simd.maximum(k + own, least)))
+    own = simd.select(own > convert.exponent_bias(m), 0, own)  # inf and NaN stay what they are
+    least = scale.EXPONENT_OF_ZERO(k)
+    return pair(m * scale.power_of_two(-own), simd.select(m == 0.0, least, simd.maximum(k + own, least)))
 
 
 @inline
 def widen(v):
     """Plain lanes as wide ones."""
-    return normalised(v, simd.as_integer(v) & 0)
+    return normalised(v, convert.as_integer(v) & 0)
 
 
 @inline
@@ -110,7 +112,7 @@ def _add(a, b):
 
 @inline
 def _negate(a):
-    return _pair(-size_of(a), scale_of(a))
+    return pair(-size_of(a), scale_of(a))
 
 
 @inline
@@ -151,7 +153,7 @@ def _unequal(a, b):
 def _on_wide(symbol, wide):
     """Give an operator its meaning where one side, at least, is wide."""
 
-    @overload(symbol, jit_options=OPTIONS)
+    @choose_meaning(symbol)
     def choose(a, b):
         if isinstance(a, Wide) and isinstance(b, Wide):
             return lambda a, b: wide(a, b)
@@ -174,329 +176,111 @@ _on_wide(operator.lt, _below)
 _on_wide(operator.gt, _above)
 _on_wide(operator.eq, _equal)
 _on_wide(operator.ne, _unequal)
+meaning(operator.neg, Wide)(lambda a: _negate(a))
 
 
-@overload(operator.neg, jit_options=OPTIONS)
-def _neg(a):
-    return (lambda a: _negate(a)) if isinstance(a, Wide) else None
+# --- the operations of simd, scale, elementary and memory ----------------------------------------
 
 
-# --- the names of simd, scale and elementary -----------------------------------------------------
-# Those that meet plain registers too do with these what their namesakes do.
-
-
-def _any_wide(*kinds):
-    return any(isinstance(kind, Wide) for kind in kinds)
-
-
-def _named(stub):
-    """Give a name its meaning in compiled code; the decorated function chooses it by the arguments' types."""
-    return overload(stub, jit_options=OPTIONS)
-
-
-def number(v):
-    """What the passes compute with: wide lanes."""
-
-
-@_named(number)
-def _number(v):
-    return (lambda v: v) if _any_wide(v) else (lambda v: widen(v))
+@meaning(simd.fma, Wide)
+def _fma(a, b, c):
+    return plain_if_in_range(simd.fma(plain_lanes(a), plain_lanes(b), plain_lanes(c)), a * b + c)
 
 
 @inline
-def _plain_if_in_range(plain, wide):
+def plain_if_in_range(plain, wide):
     """What plain lanes give, where that is in their range, so that both kinds follow the same orbit."""
     size = simd.absolute(plain)
-    smallest, largest = simd.of_dtype(plain, 2.0**-100, 2.0**-1000), simd.of_dtype(plain, 2.0**120, 2.0**1000)
-    return _pick((size >= smallest) & (size <= largest), widen(plain), wide)
+    return pick((size >= SMALLEST(plain)) & (size <= LARGEST(plain)), widen(plain), wide)
 
 
-def fma(a, b, c):
-    """a * b + c; of wide numbers that are out of the range of plain ones, rounded twice."""
-
-
-@_named(fma)
-def _fma(a, b, c):
-    if not _any_wide(a, b, c):
-        return lambda a, b, c: simd.fma(a, b, c)
-    return lambda a, b, c: _plain_if_in_range(simd.fma(_lanes(a), _lanes(b), _lanes(c)), a * b + c)
-
-
-def _lanes(v):
+@generic
+def plain_lanes(v):
     """Plain lanes, of either kind."""
+    return v
 
 
-@_named(_lanes)
-def _of_lanes(v):
-    return (lambda v: narrow(v)) if _any_wide(v) else (lambda v: v)
+@meaning(plain_lanes, Wide)
+def _narrowed(v):
+    return narrow(v)
 
 
-def fill(like, value):
-    """A number in every lane."""
-
-
-@_named(fill)
+@meaning(simd.fill, Wide)
 def _fill(like, value):
-    if _any_wide(like):
-        return lambda like, value: widen(simd.fill(size_of(like), value))
-    return lambda like, value: simd.fill(like, value)
+    return widen(simd.fill(size_of(like), value))
 
 
 @inline
-def _pick(mask, a, b):
-    return _pair(
+def pick(mask, a, b):
+    """Wide a where the mask is set, wide b elsewhere."""
+    return pair(
         simd.select(mask, size_of(a), size_of(b)),
         simd.select(mask, scale_of(a), scale_of(b)),
     )
 
 
-def select(mask, a, b):
-    """a where the mask is set, b elsewhere."""
-
-
-@_named(select)
+@choose_meaning(simd.select)
 def _select(mask, a, b):
     if isinstance(a, Wide) and isinstance(b, types.Number):
-        return lambda mask, a, b: _pick(mask, a, fill(a, b))
+        return lambda mask, a, b: pick(mask, a, simd.fill(a, b))
     if isinstance(b, Wide) and isinstance(a, types.Number):
-        return lambda mask, a, b: _pick(mask, fill(b, a), b)
-    if _any_wide(a, b):
-        return lambda mask, a, b: _pick(mask, a, b)
-    return lambda mask, a, b: simd.select(mask, a, b)
+        return lambda mask, a, b: pick(mask, simd.fill(b, a), b)
+    if isinstance(a, Wide) or isinstance(b, Wide):
+        return lambda mask, a, b: pick(mask, a, b)
+    return None
 
 
-def absolute(v):
-    """|v|."""
-
-
-@_named(absolute)
+@meaning(simd.absolute, Wide)
 def _absolute(v):
-    if _any_wide(v):
-        return lambda v: _pair(simd.absolute(size_of(v)), scale_of(v))
-    return lambda v: simd.absolute(v)
+    return pair(simd.absolute(size_of(v)), scale_of(v))
 
 
-def maximum(a, b):
-    """The larger."""
-
-
-@_named(maximum)
+@meaning(simd.maximum, Wide)
 def _maximum(a, b):
-    return (lambda a, b: select(a > b, a, b)) if _any_wide(a, b) else (lambda a, b: simd.maximum(a, b))
+    return simd.select(a > b, a, b)
 
 
-def minimum(a, b):
-    """The smaller."""
-
-
-@_named(minimum)
+@meaning(simd.minimum, Wide)
 def _minimum(a, b):
-    return (lambda a, b: select(a < b, a, b)) if _any_wide(a, b) else (lambda a, b: simd.minimum(a, b))
+    return simd.select(a < b, a, b)
 
 
-def square_root(v):
-    """The square root."""
-
-
-@inline
-def _root(v):
+@meaning(simd.square_root, Wide)
+def _square_root(v):
     odd = scale_of(v) & 1
     return normalised(simd.square_root(size_of(v) * scale.power_of_two(odd)), (scale_of(v) - odd) >> 1)
 
 
-@_named(square_root)
-def _square_root(v):
-    return (lambda v: _root(v)) if _any_wide(v) else (lambda v: simd.square_root(v))
-
-
-@inline
-def polynomial(v, coefficients):
-    """A polynomial of wide lanes, as plain lanes."""
+@meaning(simd.polynomial, Wide)
+def _polynomial(v, coefficients):
     return simd.polynomial(narrow(v), coefficients)
 
 
-@inline
-def as_integer(v):
-    """Zero exponents: wide numbers carry their own."""
+@meaning(convert.as_integer, Wide)
+def _as_integer(v):
     return scale_of(v) & 0
 
 
-def exponent(v):
-    """0: wide numbers carry their exponents themselves. Of plain lanes, theirs."""
-
-
-@_named(exponent)
+@meaning(scale.exponent, Wide)
 def _exponent(v):
-    return (lambda v: scale_of(v) & 0) if _any_wide(v) else (lambda v: scale.exponent(v))
+    return scale_of(v) & 0
 
 
-def times_power_of_two(v, k):
-    """v * 2^k."""
-
-
-@_named(times_power_of_two)
+@meaning(scale.times_power_of_two, Wide)
 def _times_power_of_two(v, k):
-    if _any_wide(v):
-        return lambda v, k: normalised(size_of(v), scale_of(v) + k)
-    return lambda v, k: scale.times_power_of_two(v, k)
+    return normalised(size_of(v), scale_of(v) + k)
 
 
-def outside(v, smallest, largest):
-    """Nowhere: wide numbers are in range."""
-
-
-@_named(outside)
+@meaning(scale.outside, Wide)
 def _outside(v, smallest, largest):
-    if _any_wide(v):
-        return lambda v, smallest, largest: size_of(v) < -2.0
-    return lambda v, smallest, largest: scale.outside(v, smallest, largest)
+    return size_of(v) < -2.0
 
 
-def log_scaled(v, k):
-    """ln |v * 2^k|, as plain lanes; -inf for zero."""
-
-
-@_named(log_scaled)
+@meaning(scale.log_scaled, Wide)
 def _log_scaled(v, k):
-    if _any_wide(v):
-        return lambda v, k: scale.log_scaled(size_of(v), scale_of(v) + k)
-    return lambda v, k: scale.log_scaled(v, k)
+    return scale.log_scaled(size_of(v), scale_of(v) + k)
 
 
-def log10_scaled(v, k):
-    """log10 |v * 2^k|, as plain lanes; -inf for zero."""
-
-
-@_named(log10_scaled)
+@meaning(scale.log10_scaled, Wide)
 def _log10_scaled(v, k):
-    if _any_wide(v):
-        return lambda v, k: scale.log10_scaled(size_of(v), scale_of(v) + k)
-    return lambda v, k: scale.log10_scaled(v, k)
-
-
-@inline
-def log(v):
-    """ln v, as plain lanes."""
-    return scale.log_scaled(size_of(v), scale_of(v))
-
-
-@inline
-def log_sigmoid(z):
-    """ln s(z), as plain lanes."""
-    return elementary.log_sigmoid(narrow(z))
-
-
-@inline
-def _decay(a):
-    """exp(-a) for plain lanes a >= 0; beyond what exp_in_parts takes, the 16th power of exp(-a / 16)."""
-    limit = simd.of_dtype(a, 2.0**21, 2.0**30)
-    far = a > limit
-    k, q = elementary.exp_in_parts(-simd.minimum(simd.select(far, 0.0625 * a, a), limit))
-    e = normalised(1.0 + q, k)
-    squared = e * e
-    fourth = squared * squared
-    eighth = fourth * fourth
-    return _pick(far, eighth * eighth, e)
-
-
-@inline
-def _sigmoid(v, plain):
-    larger = widen(plain.larger)
-    smaller = _decay(simd.absolute(v)) * larger
-    value = _plain_if_in_range(plain.value, _pick(v < 0.0, smaller, larger))
-    return Activation(value, _plain_if_in_range(plain.slope, smaller * larger), larger)
-
-
-@inline
-def _tanh(z, v, plain):
-    larger = widen(plain.larger)
-    smaller = _decay(2.0 * simd.absolute(v)) * larger
-    value = _plain_if_in_range(plain.value, z)  # where it is tiny, tanh(z) is z
-    return Activation(value, _plain_if_in_range(plain.slope, 4.0 * (smaller * larger)), larger)
-
-
-@inline
-def sigmoid(z):
-    """s(z), its slope, and the larger of s(z) and 1 - s(z)."""
-    v = narrow(z)
-    return _sigmoid(v, elementary.sigmoid(v))
-
-
-@inline
-def tanh(z):
-    """tanh(z), its slope, and the larger of s(2z) and 1 - s(2z)."""
-    v = narrow(z)
-    return _tanh(z, v, elementary.tanh(v))
-
-
-@inline
-def gates(z_f, z_i, z_o, z_c):
-    """The activations of f, i, o (sigmoid) and g (tanh)."""
-    v_f, v_i, v_o, v_c = _lanes(z_f), _lanes(z_i), _lanes(z_o), _lanes(z_c)
-    f, i, o, g = elementary.gates(v_f, v_i, v_o, v_c)
-    return _sigmoid(v_f, f), _sigmoid(v_i, i), _sigmoid(v_o, o), _tanh(z_c, v_c, g)
-
-
-# --- memory --------------------------------------------------------------------------------------
-# Wide numbers lie in a pair of arrays (sizes, exponents) of the same shape.
-
-
-def load(array, index):
-    """The register at array[index]: a wide one from a pair of arrays, a plain one from an array."""
-
-
-@_named(load)
-def _load(array, index):
-    if isinstance(array, types.BaseTuple):
-        return lambda array, index: _pair(memory.load(array[0], index), memory.load(array[1], index))
-    return lambda array, index: memory.load(array, index)
-
-
-@inline
-def _store_pair(array, index, v):
-    memory.store(array[0], index, size_of(v))
-    memory.store(array[1], index, scale_of(v))
-
-
-def store(array, index, v):
-    """Write a register to array[index]; a wide one for which there is but one array is made plain."""
-
-
-@_named(store)
-def _store(array, index, v):
-    if isinstance(array, types.BaseTuple):
-        return lambda array, index, v: _store_pair(array, index, v)
-    if _any_wide(v):
-        return lambda array, index, v: memory.store(array, index, narrow(v))
-    return lambda array, index, v: memory.store(array, index, v)
-
-
-@inline
-def store_column(array, column, registers):
-    """Write register k of a tuple to array[k, column]."""
-    k = 0
-    for v in literal_unroll(registers):  # which cannot be enumerated
-        store(array, (k, column), v)
-        k = k + 1
-
-
-# --- the same source over wide numbers -----------------------------------------------------------
-
-
-def over(module: ModuleType, *meanings: Mapping[str, Any]) -> SimpleNamespace:
-    """A module's functions, compiled and not, made again from the same code with other meanings of names they use."""
-    space = dict(vars(module))
-    for names in meanings:
-        space.update({name: names[name] for name in names if name in space and not name.startswith("_")})
-    for name, value in vars(module).items():
-        function = getattr(value, "py_func", getattr(value, "__wrapped__", value))
-        own = isinstance(function, FunctionType) and function.__module__ == module.__name__
-        if own and space[name] is value:
-            again = FunctionType(function.__code__, space, name, function.__defaults__)
-            again.__kwdefaults__ = function.__kwdefaults__
-            if isinstance(value, Dispatcher):
-                again = inline(again)
-            elif function is not value:
-                again = cache(again)
-            space[name] = again
-    return SimpleNamespace(**space)
+    return scale.log10_scaled(size_of(v), scale_of(v) + k)

@@ -56,7 +56,9 @@ def adjoints(again: Replay) -> Adjoints:
     b = np.tanh(C) * slope_o * p.W_ho  # J2
     kappa = o * naive.tanh_slope(C)  # J3
     y = np.asarray(trace.y, np.float64)
-    loss = naive.loss_and_dy(again.spec.loss.kind, y, drawn.target, p.W_y * h + p.b_y, silent_steps=drawn.silent)
+    loss = naive.loss_and_dy(
+        again.spec.loss.kind, y, drawn.target, p.W_y * h + p.b_y, silent_steps=drawn.first_loss_step
+    )
     own = p.W_y * loss.delta.ravel()
 
     found = Adjoints(np.empty(len(x) + 1), np.empty(len(x) + 1))

@@ -41,11 +41,6 @@ class Distribution(OneKeyTable):
     """
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
-        """The numbers that the kernel takes, of a distribution without grids."""
-        return self.numbers
-
-    @property
     def label(self) -> str:
         """A short name for tables and figures: `normal(mean=0, std=1)`; a constant is just its number."""
         arguments = ", ".join(f"{key}={short(value)}" for key, value in self if value is not None)
@@ -55,6 +50,11 @@ class Distribution(OneKeyTable):
     def support(self) -> tuple[float, float]:
         """The ends of an interval that holds every value of this distribution, which has no grids."""
         return -math.inf, math.inf
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What kernel/random.py takes for this distribution, which has no grids."""
+        return self.numbers
 
 
 def short(value: object) -> str:

@@ -2,46 +2,20 @@
 
 import threading
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastlstm import measures
-from fastlstm.kernel import draws as plain
-from fastlstm.kernel import widened
-from fastlstm.kernel.draws import allocate_columns, setting
+from fastlstm.kernel.inputs import source
 from fastlstm.kernel.lanes.simd import LANES
-from fastlstm.kernel.random import (
-    CHOICE,
-    CONSTANT,
-    LOG_OF_UNIFORM,
-    LOGIT_UNIFORM,
-    LOGUNIFORM,
-    NORMAL,
-    ORTHOGONAL,
-    TIED,
-    TRIANGULAR,
-    UNIFORM,
-    distributions,
-    stream_word,
-)
+from fastlstm.kernel.passes import allocate_scratch
+from fastlstm.kernel.random import distributions, stream_word
+from fastlstm.kernel.simulate import allocate_columns, build_simulation, setting
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
-from fastlstm.spec.distributions import (
-    Choice,
-    Chrono,
-    Constant,
-    Distribution,
-    LogitUniform,
-    LogUniform,
-    Normal,
-    Orthogonal,
-    Tied,
-    Triangular,
-    Uniform,
-)
+from fastlstm.spec.distributions import Distribution
 from fastlstm.spec.processes import FileInput, SineInput
 from fastlstm.spec.sections import Delay
 
@@ -50,34 +24,16 @@ _STEPS_AT_ONCE = 2**24  # a thread answers to signals within a fraction of a sec
 
 Columns = Mapping[str, NDArray[Any]]
 
-_CODES: dict[type[Distribution], int] = {
-    Constant: CONSTANT,
-    Normal: NORMAL,
-    Uniform: UNIFORM,
-    LogUniform: LOGUNIFORM,
-    LogitUniform: LOGIT_UNIFORM,
-    Triangular: TRIANGULAR,
-    Orthogonal: ORTHOGONAL,
-}
+
+def _entry(distribution: Distribution | Any) -> tuple[Any, ...]:
+    """A distribution of the spec as the kernel takes it."""
+    return distribution.name, *distribution.arguments
 
 
-def law(distribution: Distribution | Any) -> tuple[Any, ...]:
-    """A distribution of the spec as the kernel's code and numbers."""
-    match distribution:
-        case Choice():
-            return CHOICE, distribution.values
-        case Chrono():
-            (t_max,) = distribution.numbers
-            return LOG_OF_UNIFORM, 1.0, t_max - 1.0
-        case Tied():
-            return TIED, PARAMETERS.index(distribution.to), *distribution.numbers
-    return _CODES[type(distribution)], *distribution.numbers
+class Draw(NamedTuple):
+    """One draw: params (14,), numbers h0 and C0, x and target (steps,), the first step with a loss, its measures.
 
-
-class Made(NamedTuple):
-    """One draw: params (14,), numbers h0 and C0, x and target (steps,), the steps without a loss, its measures.
-
-    `target` is NaN where there is none.
+    Steps count from 0. `target` is NaN where there is none.
     """
 
     params: NDArray[Any]
@@ -85,7 +41,7 @@ class Made(NamedTuple):
     C0: Any
     x: NDArray[Any]
     target: NDArray[Any]
-    silent: int
+    first_loss_step: int
     measures: dict[str, Any]
 
 
@@ -98,26 +54,25 @@ class Simulation:
         self.dtype, self.stored = spec.dtype, spec.store.dtype
         process, loss = point.input, point.loss
         target: str = "none"
-        numbers: dict[str, Any] = {"saturation": spec.measure.saturation}
-        self.silent = point.steps - 1 if loss.kind == "last" else 0
+        targets: dict[str, Any] = {}
+        self.first_loss_step = point.steps - 1 if loss.kind == "last" else 0
         if isinstance(loss.target, Delay):
-            target, self.silent = "delay", loss.target.steps
+            target, self.first_loss_step = "delay", loss.target.steps
         elif loss.target is not None:
-            target, numbers["target"] = "law", law(loss.target)
-        if isinstance(process, FileInput):
-            numbers["series"] = process.series
-        elif isinstance(process, SineInput):
-            numbers["phase"] = law(process.phase)
-            numbers["numbers"] = process.numbers
-        else:
-            numbers["numbers"] = process.numbers
-        numbers["silent"] = self.silent
+            target, targets = "distribution", {"target": _entry(loss.target)}
+        made_from: dict[str, Any] = {"series": process.series} if isinstance(process, FileInput) else {}
+        made_from |= {"phase": _entry(process.phase)} if isinstance(process, SineInput) else {}
         self.has_target = target != "none"
-        self._law = distributions([law(d) for d in (*point.params, point.h, point.C)])
-        self._setting = setting(**numbers)
+        self._table = distributions([_entry(d) for d in (*point.params, point.h, point.C)])
+        self._setting = setting(
+            source(process.numbers, **made_from),
+            first_loss_step=self.first_loss_step,
+            saturation=spec.measure.saturation,
+            **targets,
+        )
         self._seed = np.uint64(spec.seed)
         self._stream = np.uint32(stream_word(point.index, common=spec.common))
-        self._options = (self.dtype, self.stored, process.process, loss.kind, target)
+        self._options = (self.dtype, self.stored, process.process, loss.kind, target, self.groups)
         self._memory = threading.local()
 
     def columns(self, first_draw: int, draws: int) -> dict[str, NDArray[Any]]:
@@ -126,55 +81,55 @@ class Simulation:
         Gate shares, and the norms of the state adjoints, are there whatever the groups: regimes need them.
         Draws that leave the range of plain numbers are computed once more with wide ones.
         """
-        found = self._run(plain, np.arange(first_draw, first_draw + draws, dtype=np.uint64))
-        strained = np.flatnonzero(found.pop("strained"))
-        if len(strained):
-            again = self._run(widened, strained.astype(np.uint64) + np.uint64(first_draw))
-            for name in found:
-                found[name][strained] = again[name]
-        return found
+        columns = self._run(np.arange(first_draw, first_draw + draws, dtype=np.uint64), wide=False)
+        suspect = np.flatnonzero(columns.pop("suspect"))
+        if len(suspect):
+            exact = self._run(suspect.astype(np.uint64) + np.uint64(first_draw), wide=True)
+            for name, column in columns.items():
+                column[suspect] = exact[name]
+        return columns
 
-    def _run(self, made_for: ModuleType, draws: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
+    def _run(self, draws: NDArray[np.uint64], *, wide: bool) -> dict[str, NDArray[Any]]:
         padded = np.concatenate([draws, np.zeros(-len(draws) % LANES, np.uint64)])
         filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
-        fill = made_for.build_simulation(*self._options, self.groups)
+        fill = build_simulation(*self._options, wide)
         fill(
             self._seed, self._stream, padded, self.point.steps,
-            self._law, self._setting, self._scratch(made_for), filled,
+            self._table, self._setting, self._scratch(wide=wide), filled,
         )  # fmt: skip
-        found = dict(zip((*PARAMETERS, *STATE), filled.values[:, : len(draws)], strict=True))
-        found["strained"] = filled.strained[0, : len(draws)]
+        columns = dict(zip((*PARAMETERS, *STATE), filled.values[:, : len(draws)], strict=True))
+        columns["suspect"] = filled.suspect[0, : len(draws)]
         for group in measures.GROUPS:
             rows = getattr(filled, group)
             if len(rows):
                 names = (measure.name for measure in measures.group(group, self.point.steps))
-                found |= dict(zip(names, rows[:, : len(draws)], strict=True))
-        return found
+                columns |= dict(zip(names, rows[:, : len(draws)], strict=True))
+        return columns
 
-    def _scratch(self, made_for: ModuleType) -> Any:
+    def _scratch(self, *, wide: bool) -> Any:
         """The thread's working memory."""
-        memory = vars(self._memory)
-        if made_for.__name__ not in memory:
-            memory[made_for.__name__] = made_for.allocate_scratch(self.dtype, self.point.steps)
-        return memory[made_for.__name__]
+        memory, kind = vars(self._memory), "wide" if wide else "plain"
+        if kind not in memory:
+            memory[kind] = allocate_scratch(self.dtype, self.point.steps, wide=wide)
+        return memory[kind]
 
-    def make(self, draw: int) -> Made:
+    def make(self, draw: int) -> Draw:
         """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
         columns = self.columns(draw, 1)
-        scratch = self._scratch(plain)  # its lane 0 is the draw
-        return Made(
+        scratch = self._scratch(wide=False)  # its lane 0 is the draw
+        return Draw(
             params=scratch.values[: len(PARAMETERS), 0].copy(),
             h0=scratch.values[len(PARAMETERS), 0],
             C0=scratch.values[len(PARAMETERS) + 1, 0],
             x=scratch.x[:, 0].copy(),
             target=self._target(scratch.target[:, 0]),
-            silent=self.silent,
+            first_loss_step=self.first_loss_step,
             measures={name: column[0] for name, column in columns.items()},
         )
 
     def _target(self, rows: NDArray[Any]) -> NDArray[Any]:
         target = rows.copy()
-        target[: self.silent if self.has_target else None] = np.nan
+        target[: self.first_loss_step if self.has_target else None] = np.nan
         return target
 
 

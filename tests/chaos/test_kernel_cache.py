@@ -18,9 +18,9 @@ pytestmark = pytest.mark.chaos
 
 
 def times(factor):
-    """A kernel; like the real ones, all of them share one index and differ in what they close over."""
+    """A kernel; like the real ones, all of them share one index and differ in their options."""
 
-    @kernel(float64(float64))
+    @kernel(float64(float64), (factor,))
     def product(number):
         return number * factor
 

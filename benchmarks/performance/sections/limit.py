@@ -12,12 +12,12 @@ from benchmarks.performance.results import Findings, Table
 from benchmarks.performance.sections import Effort
 from benchmarks.performance.timing import Contestant, interleave
 from fastlstm.kernel.arrays import build_gradients
-from fastlstm.kernel.backward_pass import NO_INPUTS
-from fastlstm.kernel.columns import store_gradients
-from fastlstm.kernel.draws import CHUNK, allocate_scratch, run_draws
-from fastlstm.kernel.forward_pass import GIVEN
+from fastlstm.kernel.backward_pass import CHUNK
+from fastlstm.kernel.forward_pass import Terms
 from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.lanes.simd import LANES, fma
+from fastlstm.kernel.options import options
+from fastlstm.kernel.passes import allocate_scratch, run_draws
 
 TITLE = "The limit: vector operations"
 TEXT = """\
@@ -85,17 +85,14 @@ def _multiply_adds(rows: Any, times: int) -> None:
 
 def passes_alone(dtype: str, steps: int, registers: int) -> Contestant:
     """The forward and the backward pass over the same register of draws, again and again."""
-    CHUNK_STEPS = CHUNK[dtype]
+    OPTIONS = options("given", {})
 
     @numba.njit(error_model="numpy", nogil=True)
     def passes(scratch: Any, times: int) -> None:
         align_stack()
         scratch = uncounted(scratch)
         for _ in range(times):
-            _, ahead, back = run_draws(
-                scratch, len(scratch.x), GIVEN, 0, 0.5, CHUNK_STEPS, NO_INPUTS, False, scratch.x, 0
-            )
-            store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
+            run_draws(scratch, Terms(len(scratch.x), 0, 0.5), (), OPTIONS)
 
     scratch = allocate_scratch(dtype, steps)
     random = np.random.default_rng(1)

@@ -16,10 +16,14 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 _DIGEST = hashlib.sha256().digest_size
 
 
-def cache_of(function):
-    """The cache of a function; one that keeps nothing where no folder can be written."""
+def cache_of(function, identity):
+    """The cache of a function; one that keeps nothing where no folder can be written.
+
+    Numba tells functions of one name apart by what they close over, pickled; functions among that are pickled with
+    the number of their process. Here `identity`, which can be pickled and compared, tells them apart.
+    """
     try:
-        return _KernelCache(function)
+        return _KernelCache(function, identity)
     except (RuntimeError, OSError):  # Numba: "no locator available"
         return NullCache()
 
@@ -27,10 +31,14 @@ def cache_of(function):
 class _KernelCache(FunctionCache):
     """Numba's, over checked files; what cannot be saved is compiled again next time."""
 
-    def __init__(self, function):
+    def __init__(self, function, identity):
         super().__init__(function)
+        self._identity = identity
         plain = self._cache_file
         self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base, plain._source_stamp)
+
+    def _index_key(self, sig, codegen):
+        return sig, codegen.magic_tuple(), self._identity
 
     def save_overload(self, sig, data):
         with contextlib.suppress(OSError):
@@ -44,10 +52,10 @@ class _CheckedFiles(IndexDataCacheFile):
         super().save(key, (key, data))
 
     def load(self, key):
-        found = super().load(key)
-        if found is None:
+        stored = super().load(key)
+        if stored is None:
             return None
-        stored_key, data = found
+        stored_key, data = stored
         return data if stored_key == key else None
 
     def _load_index(self):
@@ -64,14 +72,19 @@ class _CheckedFiles(IndexDataCacheFile):
         self._write(self._data_path(name), data)
 
     def _read(self, path):
-        """What `_write` was given; None if it is not there, bit for bit."""
+        """What `_write` was given; None if it is not there, bit for bit, or of sources whose classes are gone."""
         try:
             with open(path, "rb") as file:
                 content = file.read()
         except OSError:
             return None
         digest, dumped = content[:_DIGEST], content[_DIGEST:]
-        return pickle.loads(dumped) if hashlib.sha256(dumped).digest() == digest else None
+        if hashlib.sha256(dumped).digest() != digest:
+            return None
+        try:
+            return pickle.loads(dumped)
+        except (ImportError, AttributeError):  # keys name the classes of the arguments
+            return None
 
     def _write(self, path, content):
         dumped = self._dump(content)

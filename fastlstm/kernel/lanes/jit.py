@@ -1,16 +1,21 @@
-"""The one place that sets how Numba compiles.
+"""The one place that sets how Numba compiles, and how it chooses between kinds of numbers.
 
 No fastmath: LLVM may neither reorder nor contract, so a result is what the source says, bit for bit,
 on every CPU. The error model is NumPy's (1/0 is inf), so that no branch guards a division.
 
 `inline` marks the pieces a kernel is written in; `kernel` marks what Python calls: compiled once, kept
 on disk, and run without the interpreter's lock.
+
+A piece is compiled for the types it meets, so one source serves plain lanes and wide numbers. Few operations need
+another body for wide ones: `generic` marks the body for plain lanes, `meaning(operation, Kind)` the other.
 """
 
 import hashlib
 from pathlib import Path
 
 import numba
+from numba.core import types
+from numba.extending import overload
 
 from fastlstm.kernel.lanes.cache import cache_of
 
@@ -20,12 +25,51 @@ OPTIONS = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": Tr
 inline = numba.njit(**OPTIONS)
 
 
-def kernel(signature):
-    """Compile a function, now, for one signature: arrays of any layout convert to it, none recompiles."""
+class Kind(types.Type):
+    """A kind of number for which operations have meanings of their own."""
+
+
+def generic(piece):
+    """A piece for plain lanes, to which a `meaning` may be added for each other kind of number."""
+
+    def choose(*arguments):
+        return None if has_kind(Kind, arguments) else piece
+
+    overload(piece, jit_options=OPTIONS, strict=False)(choose)
+    return piece
+
+
+def meaning(operation, kind):
+    """Give an operation its meaning where an argument, or a member of one, is of this kind of number."""
+
+    def mark(piece):
+        choose_meaning(operation)(lambda *arguments: piece if has_kind(kind, arguments) else None)
+        return piece
+
+    return mark
+
+
+def choose_meaning(operation):
+    """Let the decorated function choose a piece for an operation by the types of its arguments, or None."""
+    return overload(operation, jit_options=OPTIONS, strict=False)
+
+
+def has_kind(kind, arguments):
+    """Whether an argument, or a member of one that is a tuple, is of a kind of number."""
+    members = (tuple(argument) if isinstance(argument, types.BaseTuple) else (argument,) for argument in arguments)
+    return any(isinstance(member, kind) for inner in members for member in inner)
+
+
+def kernel(signature, options=()):
+    """Compile a function, now, for one signature: arrays of any layout convert to it, none recompiles.
+
+    On disk it is known by its name, its signature, `options`, and all sources that kernels are compiled from: what it
+    closes over must follow from the options.
+    """
 
     def compiled(function):
         dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
-        dispatcher._cache = cache_of(function)  # instead of the one that cache=True brings
+        dispatcher._cache = cache_of(function, (source_digest(), repr(options)))  # instead of cache=True's own
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         return dispatcher
@@ -34,11 +78,7 @@ def kernel(signature):
 
 
 def source_digest() -> str:
-    """A hash of all sources that a kernel is compiled from.
-
-    Numba keys its cache on the file of the kernel alone; a kernel that closes over this digest is also
-    compiled anew when one of the functions it calls has changed.
-    """
+    """A hash of all sources that a kernel is compiled from; Numba itself looks at the file of the kernel alone."""
     kernel = Path(__file__).parents[1]
     sources = [*sorted(kernel.rglob("*.py")), kernel.parent / "names.py", kernel.parent / "measures.py"]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

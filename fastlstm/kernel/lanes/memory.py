@@ -1,10 +1,11 @@
-"""Registers to and from memory: contiguous lanes, columns, and lanes gathered one by one."""
+"""Registers to and from memory: contiguous lanes, and lanes gathered one by one."""
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastlstm.kernel.lanes.simd import LANES, Vec, converted, llvm_type
+from fastlstm.kernel.lanes.convert import converted
+from fastlstm.kernel.lanes.simd import LANES, Vec, llvm_type
 
 
 @intrinsic
@@ -69,6 +70,8 @@ def _register_of(array):
 @intrinsic
 def load(typingctx, array, index):
     """The register that begins at array[index]; index is a tuple and may leave out the last axis."""
+    if not isinstance(array, types.Array):
+        return None
     vec = _register_of(array)
 
     def codegen(context, builder, signature, arguments):
@@ -100,7 +103,7 @@ def load_lanes(typingctx, array, index, lanes):
 @intrinsic
 def store(typingctx, array, index, v):
     """Write a register to the place that begins at array[index], in the array's scalar type."""
-    if not isinstance(v, Vec):
+    if not isinstance(v, Vec) or not isinstance(array, types.Array):
         return None
     target = Vec(array.dtype, v.lanes)
 
@@ -135,24 +138,3 @@ def gather(typingctx, array, places, shift):
         return gathered
 
     return result(array, places, shift), codegen
-
-
-@intrinsic
-def store_column(typingctx, array, column, registers):
-    """Write register k of a tuple to the place that begins at array[k, column], in the array's scalar type."""
-    if not isinstance(registers, types.BaseTuple) or not all(isinstance(v, Vec) for v in registers):
-        return None
-    kinds = [Vec(array.dtype, v.lanes) for v in registers]
-
-    def codegen(context, builder, signature, arguments):
-        index = types.UniTuple(types.intp, 2)
-        place = context.cast(builder, arguments[1], column, types.intp)
-        for k, (v, target) in enumerate(zip(registers, kinds, strict=True)):
-            pair = context.make_tuple(builder, index, [context.get_constant(types.intp, k), place])
-            address = _address(context, builder, array, arguments[0], index, pair)
-            pointer = builder.bitcast(address, llvm_type(target).as_pointer())
-            value = converted(builder, builder.extract_value(arguments[2], k), v, target)
-            builder.store(value, pointer).align = target.dtype.bitwidth // 8
-        return context.get_dummy_value()
-
-    return types.none(array, column, registers), codegen

@@ -12,7 +12,6 @@ Comparisons give masks, registers of one bit. Nothing here exists in Python: all
 import operator
 
 from llvmlite import ir
-from numba import typeof
 from numba.core import cgutils, types
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
@@ -51,11 +50,11 @@ class _VecModel(models.PrimitiveModel):
         super().__init__(manager, vec, llvm_type(vec))
 
 
-def _is_float(vec):
+def is_float(vec):
     return isinstance(vec.dtype, types.Float)
 
 
-def _is_signed(vec):
+def is_signed(vec):
     return vec.dtype.signed
 
 
@@ -110,25 +109,25 @@ def _binary(symbol, build, result=None):
 
 def _by_kind(on_float, on_integer):
     def build(builder, vec, left, right):
-        return getattr(builder, on_float if _is_float(vec) else on_integer)(left, right)
+        return getattr(builder, on_float if is_float(vec) else on_integer)(left, right)
 
     return build
 
 
 def _comparison(symbol):
     def build(builder, vec, left, right):
-        if _is_float(vec):
+        if is_float(vec):
             # "not equal" is true for NaN, as in Python; all other comparisons are false
             compare = builder.fcmp_unordered if symbol == "!=" else builder.fcmp_ordered
         else:
-            compare = builder.icmp_signed if _is_signed(vec) else builder.icmp_unsigned
+            compare = builder.icmp_signed if is_signed(vec) else builder.icmp_unsigned
         return compare(symbol, left, right)
 
     return build
 
 
 def _shift_right(builder, vec, left, right):
-    return (builder.ashr if _is_signed(vec) else builder.lshr)(left, right)
+    return (builder.ashr if is_signed(vec) else builder.lshr)(left, right)
 
 
 _binary(operator.add, _by_kind("fadd", "add"))
@@ -158,7 +157,7 @@ def _type_neg(context):
 
 @lower_builtin(operator.neg, Vec)
 def _lower_neg(context, builder, signature, arguments):
-    if _is_float(signature.args[0]):
+    if is_float(signature.args[0]):
         return builder.fneg(arguments[0])
     return builder.neg(arguments[0])
 
@@ -178,7 +177,7 @@ def _lower_invert(context, builder, signature, arguments):
 
 def _call_intrinsic(builder, name, vec, *arguments):
     """Call the LLVM intrinsic `llvm.<name>` of a register type."""
-    lanes = f"v{vec.lanes}{'f' if _is_float(vec) else 'i'}{vec.dtype.bitwidth}"
+    lanes = f"v{vec.lanes}{'f' if is_float(vec) else 'i'}{vec.dtype.bitwidth}"
     kind = ir.FunctionType(llvm_type(vec), [llvm_type(vec)] * len(arguments))
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.{lanes}")
     return builder.call(function, arguments)
@@ -248,10 +247,10 @@ def _extremum(symbol):
                 _as_vec(context, builder, value, source, vec)
                 for value, source in zip(arguments, signature.args, strict=True)
             )
-            if _is_float(vec):
+            if is_float(vec):
                 first = builder.fcmp_ordered(symbol, left, right)
             else:
-                compare = builder.icmp_signed if _is_signed(vec) else builder.icmp_unsigned
+                compare = builder.icmp_signed if is_signed(vec) else builder.icmp_unsigned
                 first = compare(symbol, left, right)
             return builder.select(first, left, right)
 
@@ -309,123 +308,6 @@ def polynomial(typingctx, x, coefficients):
     return x(x, coefficients), codegen
 
 
-# --- conversions ---------------------------------------------------------------------------------
-
-
-def _scalar_type(dtype):
-    return dtype.dtype if isinstance(dtype, types.NumberClass) else None
-
-
-def converted(builder, value, source, target):
-    """A register's values in another scalar type."""
-    kind = llvm_type(target)
-    if source.dtype == target.dtype:
-        return value
-    if _is_float(source) and _is_float(target):
-        wider = target.dtype.bitwidth > source.dtype.bitwidth
-        return (builder.fpext if wider else builder.fptrunc)(value, kind)
-    if _is_float(source):
-        return (builder.fptosi if _is_signed(target) else builder.fptoui)(value, kind)
-    if source.dtype == types.boolean:
-        return (builder.uitofp if _is_float(target) else builder.zext)(value, kind)
-    if _is_float(target):
-        return (builder.sitofp if _is_signed(source) else builder.uitofp)(value, kind)
-    if target.dtype.bitwidth > source.dtype.bitwidth:
-        return (builder.sext if _is_signed(source) else builder.zext)(value, kind)
-    if target.dtype.bitwidth < source.dtype.bitwidth:
-        return builder.trunc(value, kind)
-    return value
-
-
-@intrinsic
-def convert(typingctx, v, dtype):
-    """The values of v as another scalar type; a mask becomes 0 and 1; fractions are cut off."""
-    scalar = _scalar_type(dtype)
-    if scalar is None or not isinstance(v, Vec):
-        return None
-    target = Vec(scalar, v.lanes)
-
-    def codegen(context, builder, signature, arguments):
-        return converted(builder, arguments[0], v, target)
-
-    return target(v, dtype), codegen
-
-
-@intrinsic
-def bits(typingctx, v, dtype):
-    """The bits of v read as another scalar type of the same width."""
-    scalar = _scalar_type(dtype)
-    if scalar is None or not isinstance(v, Vec) or scalar.bitwidth != v.dtype.bitwidth:
-        return None
-    target = Vec(scalar, v.lanes)
-
-    def codegen(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], llvm_type(target))
-
-    return target(v, dtype), codegen
-
-
-@intrinsic
-def as_integer(typingctx, v):
-    """The bits of a floating register as signed integers of the same width."""
-    if not isinstance(v, Vec) or not _is_float(v):
-        return None
-    target = Vec(types.int32 if v.dtype == types.float32 else types.int64, v.lanes)
-
-    def codegen(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], llvm_type(target))
-
-    return target(v), codegen
-
-
-def _float_of(v):
-    return Vec(types.float32 if v.dtype.bitwidth == 32 else types.float64, v.lanes)
-
-
-@intrinsic
-def as_float(typingctx, k):
-    """The bits of an integer register as floating point numbers of the same width."""
-    target = _float_of(k)
-
-    def codegen(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], llvm_type(target))
-
-    return target(k), codegen
-
-
-@intrinsic
-def to_float(typingctx, k):
-    """The values of an integer register as floating point numbers of the same width."""
-    target = _float_of(k)
-
-    def codegen(context, builder, signature, arguments):
-        return converted(builder, arguments[0], k, target)
-
-    return target(k), codegen
-
-
-@intrinsic
-def mantissa_bits(typingctx, v):
-    """23 for float32, 52 for float64."""
-    number = 23 if v.dtype == types.float32 else 52
-
-    def codegen(context, builder, signature, arguments):
-        return context.get_constant(types.int64, number)
-
-    return types.int64(v), codegen
-
-
-@intrinsic
-def exponent_bias(typingctx, v):
-    """127 for float32, 1023 for float64."""
-    number = 127 if v.dtype == types.float32 else 1023
-
-    def codegen(context, builder, signature, arguments):
-        return context.get_constant(types.int64, number)
-
-    return types.int64(v), codegen
-
-
 @intrinsic
 def fill(typingctx, like, value):
     """A number in every lane of a register like the given one."""
@@ -436,66 +318,3 @@ def fill(typingctx, like, value):
         return _splat(context, builder, arguments[1], signature.args[1], like)
 
     return like(like, value), codegen
-
-
-@intrinsic
-def lane_numbers(typingctx, dtype, lanes):
-    """0, 1, 2, ... in a register of a scalar type; `lanes` is a literal."""
-    scalar = _scalar_type(dtype)
-    if scalar is None or not isinstance(lanes, types.IntegerLiteral):
-        return None
-    target = Vec(scalar, lanes.literal_value)
-
-    def codegen(context, builder, signature, arguments):
-        return ir.Constant(llvm_type(target), list(range(target.lanes)))
-
-    return target(dtype, lanes), codegen
-
-
-@intrinsic
-def of_width(typingctx, k, narrow, wide):
-    """The first constant for registers of 32-bit integers, the second for 64-bit ones."""
-    if not isinstance(k, Vec):
-        return None
-    place = 1 if k.dtype.bitwidth == 32 else 2
-
-    def codegen(context, builder, signature, arguments):
-        return arguments[place]
-
-    return (k, narrow, wide)[place](k, narrow, wide), codegen
-
-
-@intrinsic
-def of_dtype(typingctx, v, single, double):
-    """The first constant for registers of float32, the second for float64; they may differ in type."""
-    if not isinstance(v, Vec) or v.dtype not in (types.float32, types.float64):
-        return None
-    place = 1 if v.dtype == types.float32 else 2
-    chosen = (v, single, double)[place]
-
-    def codegen(context, builder, signature, arguments):
-        return arguments[place]
-
-    return chosen(v, single, double), codegen
-
-
-def by_dtype(single, double):
-    """A function of a register that gives the first constant for float32, the second for float64.
-
-    A constant may be a tuple. Like `of_dtype`, but quicker to compile where the constants are large.
-    """
-    constants = {types.float32: single, types.float64: double}
-
-    @intrinsic
-    def constant(typingctx, v):
-        if not isinstance(v, Vec) or v.dtype not in constants:
-            return None
-        value = constants[v.dtype]
-        kind = typeof(value)
-
-        def codegen(context, builder, signature, arguments):
-            return context.get_constant_generic(builder, kind, value)
-
-        return kind(v), codegen
-
-    return constant

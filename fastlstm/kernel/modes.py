@@ -1,0 +1,53 @@
+"""The modes of `gradients`: what follows the backward pass for each, and where its gradients are in the end."""
+
+from collections import namedtuple
+
+from fastlstm.kernel.gradient_rows import store_gradients
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import store
+from fastlstm.kernel.lstm import carry_cec, carry_local, input_gradient
+from fastlstm.kernel.scale import times_power_of_two
+from fastlstm.kernel.truncated import start_truncated, step_back
+
+# start_back, add_back: as in groups/__init__.py; `finish(done)` leaves the gradients of the parameters in
+# scratch.full and returns dh_0 and dC_0, times 2^-scale, with that scale
+Mode = namedtuple("Mode", "start_back add_back finish")
+
+
+@inline
+def _start_full(zero):
+    return ()
+
+
+@inline
+def _add_full(nothing, p, seen, out):
+    store(out, (seen.t,), times_power_of_two(input_gradient(p, seen.a), seen.scale))
+    return nothing
+
+
+@inline
+def _finish_full(done):
+    return done.back.full.carry, done.back.full.scale
+
+
+def _truncated(carry_of_mode):
+    @inline
+    def add_back(so_far, p, seen, out):
+        a, so_far = step_back(carry_of_mode, so_far, p, seen)
+        store(out, (seen.t,), input_gradient(p, a))
+        return so_far
+
+    @inline
+    def finish(done):
+        so_far, unscaled = done.back.tallies.mode, done.back.full.scale & 0
+        store_gradients(done.scratch.full, so_far.total, unscaled, done.ahead.readout)
+        return so_far.carry, unscaled
+
+    return Mode(start_truncated, add_back, finish)
+
+
+MODES = {
+    "full": Mode(_start_full, _add_full, _finish_full),
+    "cec": _truncated(carry_cec),
+    "local": _truncated(carry_local),
+}

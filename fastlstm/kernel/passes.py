@@ -1,0 +1,91 @@
+"""Both passes over a register of draws, and the memory they work in.
+
+Long sequences are cut into segments: the forward pass keeps only the state at each segment's start, and a
+segment's record is made again, to the same bits, when the backward pass gets there.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from fastlstm.kernel.backward_pass import backward, start_backward
+from fastlstm.kernel.forward_pass import Window, forward, restart_forward, start_forward
+from fastlstm.kernel.gradient_rows import ALL, store_gradients
+from fastlstm.kernel.lanes.jit import inline
+from fastlstm.kernel.lanes.memory import load
+from fastlstm.kernel.lanes.registers import load_registers, store_registers
+from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lstm import Parameters, Record, State
+from fastlstm.kernel.random import C_0, H_0, VALUES
+from fastlstm.kernel.widened import Rows
+
+Scratch = namedtuple("Scratch", "values x target dx record states full truncated gap")
+# All there is of a register of draws after both passes
+Done = namedtuple("Done", "p terms scratch ahead back")
+
+SEGMENT = 8192  # steps; bounds the record of a register to 16 MiB
+
+
+def _aligned(shape, dtype):
+    """Rows that begin on cache lines; without that, loads and stores were 15% slower."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def _pair(shape, dtype):
+    """Sizes and exponents."""
+    return Rows(_aligned(shape, dtype), _aligned(shape, np.int32 if dtype == "float32" else np.int64))
+
+
+def allocate_scratch(dtype, steps, *, inputs=False, wide=False):
+    """Working memory for one thread: values (16), x, target and dx (steps), record and segment states.
+
+    The record decides with which kind of number the passes compute: plain or, where `wide`, wide.
+    """
+    numbers = _pair if wide else _aligned
+    segments = -(-steps // SEGMENT)
+    return Scratch(
+        values=_aligned((VALUES, LANES), dtype),
+        x=_aligned((steps, LANES), dtype),
+        target=_aligned((steps, LANES), dtype),
+        dx=_aligned((steps if inputs else 0, LANES), dtype),
+        record=numbers((min(steps, SEGMENT), len(Record._fields), LANES), dtype),
+        states=numbers((segments, len(State._fields), LANES), dtype),
+        full=_pair((ALL, LANES), dtype),
+        truncated=_pair((ALL, LANES), dtype),
+        gap=_pair((ALL, LANES), dtype),
+    )
+
+
+@inline
+def load_unit(scratch):
+    """The parameters and the first state of the draws whose values are in scratch, as plain lanes."""
+    p = load_registers(Parameters, scratch.values, ())
+    return p, State(C=load(scratch.values, (C_0,)), h=load(scratch.values, (H_0,)))
+
+
+@inline
+def run_draws(scratch, terms, out, options):
+    """Both passes over all segments; the gradients of the full mode end in scratch.full."""
+    p, state = load_unit(scratch)
+    ahead = start_forward(state, scratch.record, options)
+    segments = -(-terms.steps // SEGMENT)
+    for segment in range(segments):
+        store_registers(scratch.states, (segment,), ahead.state)
+        ahead = forward(p, ahead, scratch, terms, _window(segment, terms), options)
+    back = start_backward(ahead.state.C, options)
+    for segment in range(segments - 1, -1, -1):
+        if segment < segments - 1:
+            state = load_registers(State, scratch.states, (segment,))
+            forward(p, restart_forward(state, options), scratch, terms, _window(segment, terms), options)
+        back = backward(p, back, scratch, terms, _window(segment, terms), out, options)
+    store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
+    return Done(p, terms, scratch, ahead, back)
+
+
+@inline
+def _window(segment, terms):
+    first = segment * SEGMENT
+    return Window(first, min(terms.steps, first + SEGMENT))

@@ -1,0 +1,120 @@
+"""The simulation of draws: each register of draws is drawn, run forward and backward, and its columns are written.
+
+`build_simulation` makes a kernel for one choice of options; what is not chosen is not compiled. A kernel runs
+without the interpreter's lock and uses only the scratch memory it is given, so threads run side by side.
+"""
+
+from collections import namedtuple
+from functools import cache
+
+import numpy as np
+from numba import int64, typeof, uint32, uint64, void
+
+from fastlstm import measures
+from fastlstm.kernel import suspicion
+from fastlstm.kernel.forward_pass import Terms
+from fastlstm.kernel.inputs import PROCESSES, fill_targets, source
+from fastlstm.kernel.lanes.convert import one_if
+from fastlstm.kernel.lanes.jit import inline, kernel
+from fastlstm.kernel.lanes.memory import align_stack, load, load_lanes, store, uncounted
+from fastlstm.kernel.lanes.registers import mapped
+from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.options import any_suspect, group_modules, options, store_columns
+from fastlstm.kernel.passes import allocate_scratch, run_draws
+from fastlstm.kernel.random import VALUES, Draws, distributions, draw_values
+
+# What a point asks for: the source of its inputs, and the distribution of its targets (a table of one)
+Setting = namedtuple("Setting", "source targets first_loss_step saturation")
+# Arrays (columns, draws): the 16 drawn values, whether the draw is suspect, and one for each group
+Columns = namedtuple("Columns", ("values", "suspect", *measures.GROUPS))
+# Where a register of draws goes: the columns, and its first draw
+Out = namedtuple("Out", "columns start")
+
+ALWAYS = ("norms", "gates")  # groups that regimes are made from
+
+
+def with_always(groups):
+    """The groups that are computed where these are asked for, in order."""
+    return tuple(name for name in measures.GROUPS if name in (*groups, *ALWAYS))
+
+
+def allocate_columns(stored, draws, groups, steps):
+    """Memory for the columns of `draws` draws; a group that is not computed has none."""
+    sizes = {g: len(measures.group(g, steps)) if g in with_always(groups) else 0 for g in measures.GROUPS}
+    return Columns(
+        values=np.empty((VALUES, draws), stored),
+        suspect=np.empty((1, draws), stored),
+        **{g: np.full((size, draws), np.nan, stored) for g, size in sizes.items()},
+    )
+
+
+def setting(source, *, target=("constant", 0.0), first_loss_step=0, saturation=0.1):
+    """A Setting; `target` is a distribution by name and arguments."""
+    return Setting(source, distributions([target]), first_loss_step, float(saturation))
+
+
+def _simulation_signature(dtype, stored, wide):
+    samples = (
+        distributions([("constant", 0.0)] * VALUES),
+        setting(source()),
+        allocate_scratch(dtype, 1, wide=wide),
+        allocate_columns(stored, 1, (), 1),
+    )
+    return void(uint64, uint32, uint64[::1], int64, *map(typeof, samples))
+
+
+# --- targets -------------------------------------------------------------------------------------
+
+
+@inline
+def _no_targets(scratch, steps, setting, draws):
+    pass
+
+
+@inline
+def _random_targets(scratch, steps, setting, draws):
+    fill_targets(scratch.target, steps, setting.targets, draws)
+
+
+@inline
+def _delayed_inputs(scratch, steps, setting, draws):
+    for t in range(setting.first_loss_step, steps):
+        store(scratch.target, (t,), load(scratch.x, (t - setting.first_loss_step,)))
+
+
+TARGETS = {"none": _no_targets, "distribution": _random_targets, "delay": _delayed_inputs}
+
+
+@cache
+def build_simulation(dtype, stored, process, loss, target, groups, wide=False):
+    """The kernel that makes the draws of the given numbers, whole registers of them, and fills columns.
+
+    dtype, stored: the type computed in and the type of the columns; process, target, loss: keys of PROCESSES, TARGETS
+    and LOSSES; groups: measure groups; wide: with wide numbers.
+    """
+    computed = with_always(groups)
+    modules = group_modules(computed)
+    OPTIONS = options(loss, modules)
+    COLUMNS = store_columns(computed, Columns._fields)
+    fill_inputs, fill_targets = PROCESSES[process], TARGETS[target]
+    suspect = any_suspect([suspicion.suspect, *(m.suspect for m in modules.values() if hasattr(m, "suspect"))])
+
+    @kernel(_simulation_signature(dtype, stored, wide), (dtype, stored, process, loss, target, groups, wide))
+    def simulate(seed, stream, numbers, steps, table, setting, scratch, columns):
+        align_stack()
+        table, setting, scratch, columns = uncounted((table, setting, scratch, columns))
+        numbers = uncounted(numbers)
+        terms = Terms(steps, setting.first_loss_step, setting.saturation)
+        for start in range(0, len(numbers), LANES):
+            draws = Draws(seed, stream, load_lanes(numbers, (start,), LANES))
+            out = Out(columns, start)
+            draw_values(scratch.values, table, draws)
+            fill_inputs(scratch.x, steps, setting.source, draws)
+            fill_targets(scratch, steps, setting, draws)
+            done = run_draws(scratch, terms, out, OPTIONS)
+            for row in range(VALUES):
+                store(columns.values, (row, start), load(scratch.values, (row,)))
+            store(columns.suspect, (0, start), one_if(suspect(done), done.p.W_y))
+            mapped(COLUMNS, (), (done, out))
+
+    return simulate
