@@ -14,7 +14,10 @@ VERDICTS = {"holds", "fails", "undecided"}
 
 # One simulation for each choice of groups, process, loss and target: a kernel is compiled for each. Of those that
 # share one, the shortest, whose numbers stay in the range of a float: another kernel takes those that do not.
-KINDS = ["atlas", "forget_bias", "truncation", "presets", "sunspots", "counterexample", "heavy_tail"]
+KINDS = [
+    "atlas", "forget_bias", "truncation", "presets", "sunspots", "counterexample", "heavy_tail",
+    "cell_path_cosine", "curse_of_memory",
+]  # fmt: skip
 
 
 def kind(path: Path) -> tuple[object, ...]:
