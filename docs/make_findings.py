@@ -44,8 +44,7 @@ def atlas() -> Iterator[tuple[str, str]]:
         yield f"lives_{f}", percent(df.lives[df.regime_f == f].mean())
     for i in ("left", "mid", "right"):
         yield f"lives_right_{i}", percent(df.lives[(df.regime_f == "right") & (df.regime_i == i)].mean())
-    largest = df.default_normal_std.max()
-    yield "exploded_large", percent(df.exploded[df.default_normal_std == largest].mean())
+    yield "exploded_large", percent(df.exploded[df.default_normal_std == df.default_normal_std.max()].mean())
     yield "exploded_small", f"{df.exploded[df.default_normal_std == df.default_normal_std.min()].sum()}"
 
 
@@ -57,13 +56,10 @@ def carousel() -> Iterator[tuple[str, str]]:
         yield f"kept_{name}", f"{10 ** some.log10_J_CC.median():.3f}"
         yield f"out_{name}", f"{some.log10_J_hC.median():.1f}"
     for b_f in (6, 8, 12):
-        yield f"into_{b_f}", f"{some_median(df, b_f, -12):.2f}"
+        some = df[(df.b_f == b_f) & (df.b_i == -12)]
+        yield f"into_{b_f}", f"{some.log10_J_Ch.median():.2f}"
     yield "exploded", f"{df.exploded.sum()}"
     yield "draws", f"{len(df):,}"
-
-
-def some_median(df: pd.DataFrame, b_f: float, b_i: float) -> float:
-    return float(df.log10_J_Ch[(df.b_f == b_f) & (df.b_i == b_i)].median())
 
 
 def counterexample() -> Iterator[tuple[str, str]]:
@@ -191,15 +187,14 @@ def chaos() -> Iterator[tuple[str, str]]:
 
 
 def coupled_gates() -> Iterator[tuple[str, str]]:
-    run = fastlstm.read(RESULTS / "coupled_gates")
-    points = run.points().set_index("point")
+    points = fastlstm.read(RESULTS / "coupled_gates").points().set_index("point")
     df = rows("coupled_gates", "point", "vanished")
     vanished = df.vanished.groupby(df.point.astype(int)).mean()
     tied = points[["W_hi", "W_xi", "b_i"]].apply(lambda column: column.astype(str).str.startswith("tied"))
     for b_f in (1, 4, 8):
         for name, which in (("free", [False] * 3), ("tied", [True] * 3), ("bias", [False, False, True])):
-            (point,) = points.index[(points.b_f == b_f) & (tied == which).all(axis=1)]
-            yield f"{name}_{b_f}", f"{100 * vanished[point]:.2f}%"
+            at = points.index[(points.b_f == b_f) & (tied == which).all(axis=1)]
+            yield f"{name}_{b_f}", f"{100 * vanished[at].item():.2f}%"
 
 
 def cell_path_cosine() -> Iterator[tuple[str, str]]:
@@ -223,8 +218,8 @@ def curse_of_memory() -> Iterator[tuple[str, str]]:
         E_h = (1 + r * memory) / ((1 - r * memory) * (1 - memory**2))
         E_by = (1 + memory**2) * (1 - (memory * r) ** 2) + 2 * (1 - memory**2) * memory * r
         E_by /= (1 - memory**2) ** 3 * (1 - memory * r) ** 2
-        cells = (f"{memory:.3f}", f"{r:g}", f"{h:.3g}", f"{by_memory:.3g}", f"{by_memory / h:.3g}")
-        lines.append(f"| {' | '.join(cells)} | {math.sqrt(E_by / E_h):.3g} |")
+        ratios = f"{by_memory / h:.3g} | {math.sqrt(E_by / E_h):.3g}"
+        lines.append(f"| {memory:.3f} | {r:g} | {h:.3g} | {by_memory:.3g} | {ratios} |")
     yield "table", "\n".join(lines)
     yield "dC_max", f"{10 ** df.log10_dC_max.max():.2f}"
 
@@ -252,14 +247,9 @@ def point_names(run: fastlstm.Run) -> dict[int, str]:
     """Each point of a run by its values on the axes, such as `steps = 20, b_f = 4`."""
     points = run.points()
     axes = [axis for axis in points.columns if axis not in ("point", "draws") and points[axis].nunique() > 1]
-    return {
-        row["point"]: ", ".join(f"{axis} = {axis_value(row[axis])}" for axis in axes) or "the only one"
-        for row in points.to_dict("records")
-    }
-
-
-def axis_value(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    texts = points[axes].map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
+    rows_of_texts = zip(points.point, texts.to_dict("records"), strict=True)
+    return {point: ", ".join(f"{axis} = {text}" for axis, text in row.items()) for point, row in rows_of_texts}
 
 
 def claims_table(name: str) -> str:
@@ -276,7 +266,7 @@ def claims_table(name: str) -> str:
         cells = [
             f"**{row.claim_verdict}**" if row.claim_verdict != "holds" else "holds",
             row.text.replace("|", "\\|").replace("_", "\\_"),
-            names[int(row.point)].replace("_", "\\_"),
+            names[int(row.point)].replace("_", "\\_") or "the only one",
             f"{row.estimate:.4g}",
             f"{row.low:.4g} to {row.high:.4g}",
             predicts.replace("_", "\\_"),
