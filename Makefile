@@ -15,9 +15,10 @@ DEV_READY := .venv/.dev-ready
 ORACLE_READY := .venv/.oracle-ready
 BROWSER_READY := .venv/.browser-ready
 PEERS_READY := .venv/.peers-ready
+INTEROP_READY := .venv/.interop-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims report verify test chaos bench identity lint
+.PHONY: help sim sims report verify test chaos bench interop identity lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -45,6 +46,9 @@ chaos: $(DEV_READY) ## make everything fail that can, and count what is lost (mi
 
 bench: $(PEERS_READY) ## speed beside JAX, PyTorch, C and the machine's limit; ten minutes, docs/performance.md
 	@$(BIN)/python -m benchmarks.performance --write
+
+interop: $(INTEROP_READY) ## weights from PyTorch and back, against its autograd (installs gigabytes)
+	@$(BIN)/python -m pytest tests/test_interop_torch.py
 
 identity: $(RUN_READY) ## prove that threads, parts, order, interruptions and processors change no bit
 	@$(BIN)/python benchmarks/bit_identity.py
@@ -95,3 +99,8 @@ $(PEERS_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing JAX and PyTorch, to be compared with, and matplotlib'
 	@$(PIP) install -q -e '.[plot]'
 	@if $(PIP) install -q --group peers; then touch $@; else echo 'JAX or PyTorch could not be installed' >&2; fi
+
+$(INTEROP_READY): $(DEV_READY)
+	@echo 'installing PyTorch'
+	@$(PIP) install -q --group interop
+	@touch $@

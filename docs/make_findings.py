@@ -1,7 +1,7 @@
 """Print the page of the findings from the runs in results/: python docs/make_findings.py > docs/findings.md
 
-After `make sims`. The words are those of docs/findings.in, where <section.name> stands for a number or a table from the
-runs. docs/make_figures.py draws the figures.
+After `make sims`; another folder of runs may be named as the argument. The words are those of docs/findings.in, where
+<section.name> stands for a number or a table from the runs. docs/make_figures.py draws the figures.
 """
 
 import math
@@ -17,7 +17,7 @@ import fastlstm
 from fastlstm.cli.text import predicted_text
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "results"
+RESULTS = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results"
 SIMULATIONS = sorted(path.stem for path in (ROOT / "sims").glob("*.toml"))
 WIDTH = 118
 
@@ -44,8 +44,7 @@ def atlas() -> Iterator[tuple[str, str]]:
         yield f"lives_{f}", percent(df.lives[df.regime_f == f].mean())
     for i in ("left", "mid", "right"):
         yield f"lives_right_{i}", percent(df.lives[(df.regime_f == "right") & (df.regime_i == i)].mean())
-    largest = df.default_normal_std.max()
-    yield "exploded_large", percent(df.exploded[df.default_normal_std == largest].mean())
+    yield "exploded_large", percent(df.exploded[df.default_normal_std == df.default_normal_std.max()].mean())
     yield "exploded_small", f"{df.exploded[df.default_normal_std == df.default_normal_std.min()].sum()}"
 
 
@@ -57,13 +56,10 @@ def carousel() -> Iterator[tuple[str, str]]:
         yield f"kept_{name}", f"{10 ** some.log10_J_CC.median():.3f}"
         yield f"out_{name}", f"{some.log10_J_hC.median():.1f}"
     for b_f in (6, 8, 12):
-        yield f"into_{b_f}", f"{some_median(df, b_f, -12):.2f}"
+        some = df[(df.b_f == b_f) & (df.b_i == -12)]
+        yield f"into_{b_f}", f"{some.log10_J_Ch.median():.2f}"
     yield "exploded", f"{df.exploded.sum()}"
     yield "draws", f"{len(df):,}"
-
-
-def some_median(df: pd.DataFrame, b_f: float, b_i: float) -> float:
-    return float(df.log10_J_Ch[(df.b_f == b_f) & (df.b_i == b_i)].median())
 
 
 def counterexample() -> Iterator[tuple[str, str]]:
@@ -190,6 +186,54 @@ def chaos() -> Iterator[tuple[str, str]]:
     yield "starts", f"{len(longest):,}"
 
 
+def coupled_gates() -> Iterator[tuple[str, str]]:
+    points = fastlstm.read(RESULTS / "coupled_gates").points().set_index("point")
+    df = rows("coupled_gates", "point", "vanished")
+    vanished = df.vanished.groupby(df.point.astype(int)).mean()
+    tied = points[["W_hi", "W_xi", "b_i"]].apply(lambda column: column.astype(str).str.startswith("tied"))
+    for b_f in (1, 4, 8):
+        for name, which in (("free", [False] * 3), ("tied", [True] * 3), ("bias", [False, False, True])):
+            at = points.index[(points.b_f == b_f) & (tied == which).all(axis=1)]
+            yield f"{name}_{b_f}", f"{100 * vanished[at].item():.2f}%"
+
+
+def cell_path_cosine() -> Iterator[tuple[str, str]]:
+    df = rows("cell_path_cosine", "default_normal_std", "cec_cosine")
+    lines = [head(["weights N(0, s), s", "cosine: median", "5%", "below 0.9", "below 0"])]
+    for std, some in df.groupby("default_normal_std"):
+        cosine = some.cec_cosine
+        shares = (f"{100 * (cosine < bound).mean():.2f}%" for bound in (0.9, 0))
+        lines.append(f"| {std:g} | {cosine.median():.4f} | {cosine.quantile(0.05):.4f} | {' | '.join(shares)} |")
+    yield "table", "\n".join(lines)
+
+
+def curse_of_memory() -> Iterator[tuple[str, str]]:
+    df = rows("curse_of_memory", "b_f", "input_phi", "dW_y", "db_f", "log10_dC_max", "log10_dC0")
+    heads = "l, correlation r of the input, spread of h_T, spread of dh_T/dl, the second over the first, closed form"
+    lines = [head(heads.split(", "))]
+    for (b_f, r), some in df.groupby(["b_f", "input_phi"]):
+        memory = 1 / (1 + math.exp(-b_f))
+        h = 4 * some.dW_y.abs().quantile(0.682689) / 1e-5
+        by_memory = 4 * some.db_f.abs().quantile(0.682689) / 1e-5 / (memory * (1 - memory))
+        E_h = (1 + r * memory) / ((1 - r * memory) * (1 - memory**2))
+        E_by = (1 + memory**2) * (1 - (memory * r) ** 2) + 2 * (1 - memory**2) * memory * r
+        E_by /= (1 - memory**2) ** 3 * (1 - memory * r) ** 2
+        ratios = f"{by_memory / h:.3g} | {math.sqrt(E_by / E_h):.3g}"
+        lines.append(f"| {memory:.3f} | {r:g} | {h:.3g} | {by_memory:.3g} | {ratios} |")
+    yield "table", "\n".join(lines)
+    yield "dC_max", f"{10 ** df.log10_dC_max.max():.2f}"
+
+
+def input_bias() -> Iterator[tuple[str, str]]:
+    df = rows("input_bias", "preset", "steps", "b_i", "vanished")
+    df = df[df.steps == 100]
+    lines = [head(["vanished over 100 steps", *(f"b_i = {b_i:g}" for b_i in sorted(df.b_i.unique()))])]
+    for preset, some in df.groupby("preset", observed=True):
+        shares = (f"{100 * vanished:.1f}%" for vanished in some.vanished.groupby(some.b_i).mean())
+        lines.append(f"| biases of `{preset}` | {' | '.join(shares)} |")
+    yield "table", "\n".join(lines)
+
+
 def presets() -> Iterator[tuple[str, str]]:
     for name in ("presets", "sunspots"):
         df = rows(name, "preset", "vanished", "memory_time", "f_mean", "log10_dC_lag_10", "log10_dC_lag_1")
@@ -199,10 +243,20 @@ def presets() -> Iterator[tuple[str, str]]:
             yield f"{name}_{preset}_ten", f"{10 ** (some.log10_dC_lag_10 - some.log10_dC_lag_1).median():.2g}"
 
 
+def point_names(run: fastlstm.Run) -> dict[int, str]:
+    """Each point of a run by its values on the axes, such as `steps = 20, b_f = 4`."""
+    points = run.points()
+    axes = [axis for axis in points.columns if axis not in ("point", "draws") and points[axis].nunique() > 1]
+    texts = points[axes].map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
+    rows_of_texts = zip(points.point, texts.to_dict("records"), strict=True)
+    return {point: ", ".join(f"{axis} = {text}" for axis, text in row.items()) for point, row in rows_of_texts}
+
+
 def claims_table(name: str) -> str:
     """What a run says about its claims: of each the point that decides."""
-    judged = fastlstm.read(RESULTS / name).claims()
-    lines = [head(["verdict", "claim", "estimate", "95% interval", "predicted", "points alike"])]
+    run = fastlstm.read(RESULTS / name)
+    judged, names = run.claims(), point_names(run)
+    lines = [head(["verdict", "claim", "point that decides", "estimate", "95% interval", "predicted", "points alike"])]
     for _, points in judged.groupby("claim"):
         row = points[points.decides].iloc[0]
         alike = (points.verdict == row.verdict).sum()
@@ -212,6 +266,7 @@ def claims_table(name: str) -> str:
         cells = [
             f"**{row.claim_verdict}**" if row.claim_verdict != "holds" else "holds",
             row.text.replace("|", "\\|").replace("_", "\\_"),
+            names[int(row.point)].replace("_", "\\_") or "the only one",
             f"{row.estimate:.4g}",
             f"{row.low:.4g} to {row.high:.4g}",
             predicts.replace("_", "\\_"),
@@ -238,7 +293,8 @@ def everything() -> Iterator[tuple[str, str]]:
 SECTIONS = {
     "all": everything, "atlas": atlas, "carousel": carousel, "counterexample": counterexample, "heavy_tail": heavy_tail,
     "truncation": truncation, "forget_bias": forget_bias, "chrono": chrono, "uniform_gate": uniform_gate,
-    "horizon": horizon, "chaos": chaos, "presets": presets,
+    "horizon": horizon, "chaos": chaos, "presets": presets, "coupled_gates": coupled_gates,
+    "cell_path_cosine": cell_path_cosine, "curse_of_memory": curse_of_memory, "input_bias": input_bias,
 }  # fmt: skip
 
 

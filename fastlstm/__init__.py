@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from fastlstm.audit.replay import Replay, replay
 from fastlstm.audit.verify import verify
+from fastlstm.interop import from_keras, from_torch, to_torch
 from fastlstm.names import PARAMETERS
 from fastlstm.runs import Run, read
 from fastlstm.spec import SpecError, load
@@ -20,6 +21,8 @@ __all__ = [
     "SpecError",
     "Trace",
     "forward",
+    "from_keras",
+    "from_torch",
     "gradients",
     "load",
     "merge",
@@ -27,5 +30,6 @@ __all__ = [
     "replay",
     "run",
     "simulate",
+    "to_torch",
     "verify",
 ]

@@ -30,13 +30,14 @@ ROOMS = {
     "spec": {"names", "measures", "claims"},
     "store": set(),
     "unit": {"names", "threads", "kernel"},
+    "interop": {"names"},
     "tables": {"names", "measures", "intervals", "spec", "store"},
     "verdicts": {"measures", "intervals", "claims", "spec", "store", "tables"},
     "runs": {"spec", "store", "tables", "verdicts"},
     "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "tables", "verdicts", "runs"},
     "audit": {"names", "measures", "oracles", "kernel", "spec", "store", "unit", "tables", "runs", "sweep"},
     "report": {"measures", "intervals", "oracles", "store", "tables", "runs", "audit"},
-    "__init__": {"names", "spec", "unit", "runs", "sweep", "audit"},
+    "__init__": {"names", "spec", "unit", "interop", "runs", "sweep", "audit"},
     "cli": {"__init__", "names", "measures", "threads", "spec", "store", "runs", "sweep", "audit", "report"},
 }
 # Within the kernel, each module may import those before it.
@@ -158,6 +159,11 @@ def test_what_both_sides_share_is_a_declaration_without_packages(module):
 @pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "report"])
 def test_only_the_report_needs_matplotlib(module):
     assert "matplotlib" not in outsiders(module)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "interop"])
+def test_only_interop_knows_torch_and_keras(module):
+    assert not outsiders(module) & {"torch", "keras"}
 
 
 @pytest.mark.parametrize("module", in_rooms("unit"))

@@ -2,6 +2,7 @@
 
 import csv
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ VERDICTS = {"holds", "fails", "undecided"}
 
 # One simulation for each choice of groups, process, loss and target: a kernel is compiled for each. Of those that
 # share one, the shortest, whose numbers stay in the range of a float: another kernel takes those that do not.
-KINDS = ["atlas", "forget_bias", "truncation", "presets", "sunspots", "counterexample", "heavy_tail"]
+KINDS = [
+    "atlas", "forget_bias", "truncation", "presets", "sunspots", "counterexample", "heavy_tail",
+    "cell_path_cosine", "curse_of_memory",
+]  # fmt: skip
 
 
 def kind(path: Path) -> tuple[object, ...]:
@@ -67,3 +71,16 @@ def test_findings_name_every_simulation_and_their_figures_are_small():
     assert figures
     assert all(f"figures/{figure.name}" in page for figure in figures)
     assert max(figure.stat().st_size for figure in figures) < 150_000
+
+
+def test_each_row_of_a_table_of_claims_names_the_point_that_decides(tmp_path, monkeypatch):
+    run = fastlstm.run(ROOT / "sims" / "forget_bias.toml", out=tmp_path / "forget_bias", overrides=["draws=64"])
+    monkeypatch.setattr(sys, "argv", ["make_findings.py", str(tmp_path)])
+    table = runpy.run_path(str(ROOT / "docs" / "make_findings.py"))["claims_table"]("forget_bias")
+    head, _, *rows = ([cell.strip() for cell in line.split(" | ")] for line in table.splitlines())
+    named = [row[head.index("point that decides")].replace("\\", "") for row in rows]
+    judged, points = run.claims(), run.points().set_index("point")
+    deciding = points.loc[judged[judged.decides].sort_values("claim").point]
+    axes = ("default_normal_std", "b_f", "steps")
+    expected = [{f"{axis} = {point[axis]:g}" for axis in axes} for point in deciding.to_dict("records")]
+    assert [set(name.split(", ")) for name in named] == expected

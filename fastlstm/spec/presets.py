@@ -15,6 +15,15 @@ uniform_gate: Gu et al. 2020, "Improving the gating mechanism of recurrent neura
 the forget gate starts uniform on (0, 1). Their input gate is 1 - f, which b_i = -b_f gives at zero weights.
 They cut the uniform to (1/n, 1 - 1/n) for n hidden units; of one unit that would leave nothing. All else is
 left open.
+
+jozefowicz: Jozefowicz, Zaremba and Sutskever 2015, "An empirical exploration of recurrent network architectures": a
+forget bias of 1, the other gate biases 0. The weights are left open.
+
+xlstm: Beck et al. 2025, "xLSTM 7B", whose input gates start with a bias of -10 against large gradients. The forget
+biases are those of the cell it is made of, mLSTM, in the published code (xlstm/blocks/mlstm/cell.py): evenly spaced
+from 3 to 6 over the heads, which for a unit taken at random is U(3, 6). The mLSTM's input gate is an exponential; here
+it is s(-10). The other gate biases are 0, the weights are left open. (The code's other cell, sLSTM, spreads its forget
+biases by a power that depends on the depth of the block, with input biases of 0.)
 """
 
 import math
@@ -33,7 +42,7 @@ from fastlstm.spec.distributions import (
     Uniform,
 )
 
-PresetName = Literal["pytorch", "keras", "chrono", "uniform_gate"]
+PresetName = Literal["pytorch", "keras", "chrono", "uniform_gate", "jozefowicz", "xlstm"]
 
 
 def _symmetric(limit: float) -> Distribution:
@@ -62,4 +71,6 @@ PRESETS: dict[PresetName, dict[ParameterName, Distribution]] = {
     "keras": {name: _keras(name) for name in PARAMETERS},
     "chrono": {"b_f": Chrono(), "b_i": _OPPOSITE_OF_B_F, "b_o": _ZERO, "b_c": _ZERO},
     "uniform_gate": {"b_f": LogitUniform(low=0.0, high=1.0), "b_i": _OPPOSITE_OF_B_F},
+    "jozefowicz": {"b_f": Constant(value=1.0), "b_i": _ZERO, "b_o": _ZERO, "b_c": _ZERO},
+    "xlstm": {"b_f": Uniform(low=3.0, high=6.0), "b_i": Constant(value=-10.0), "b_o": _ZERO, "b_c": _ZERO},
 }
