@@ -14,7 +14,7 @@ def blocks(page: str, language: str = "") -> list[str]:
 
 
 def links(page: str) -> list[tuple[str, str]]:
-    """(target, anchor) of every link and picture of a page that stays in the repository; a target is a path from the root."""
+    """(target, anchor) of every link and picture that stays in the repository; a target is a path from the root."""
     text = re.sub(r"^```.*?^```|`[^`\n]*`", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)
     inner = []
     for link in re.findall(r"\]\(([^)\s]+)\)", text):

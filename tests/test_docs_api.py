@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from pages import PAGES, ROOT
 
 import fastlstm
-from pages import PAGES, ROOT
 
 PUBLIC = [name for name in fastlstm.__all__ if callable(getattr(fastlstm, name))]
 
