@@ -29,3 +29,23 @@ def anchors(page: str) -> set[str]:
     """What may follow the # of a link to a page: its headings, as GitHub and the site write them."""
     headings = re.findall(r"^#+ (.*)", PAGES[page], flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def fences(page: str) -> list[tuple[str, str]]:
+    """(language, text) of every fenced block, top to bottom."""
+    return re.findall(r"^```(\w+)\n(.*?)^```", PAGES[page], flags=re.DOTALL | re.MULTILINE)
+
+
+def as_script(page: str, *, draws: int) -> str:
+    """A page as one Python program: its Python, its shell commands and its specs, in order, with so many draws."""
+    lines = ["import subprocess"]
+    for number, (language, text) in enumerate(fences(page)):
+        if language == "toml":
+            text = f"cat > spec{number}.toml <<'END'\n{text}END\nfastlstm run spec{number}.toml --out results/{number}"
+        if language in ("sh", "toml"):
+            fewer = re.sub(r"(fastlstm run \S+)", rf"\1 --set draws={draws}", text)
+            lines.append(f"subprocess.run(['bash', '-ec', {fewer!r}], check=True)")
+        else:
+            assert language == "python", f"{page} has a block of {language}, which no test runs"
+            lines.append(text)
+    return "\n".join(lines)
