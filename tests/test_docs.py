@@ -98,7 +98,7 @@ def test_the_code_carries_the_ids_of_its_formulas(ids):
 # --- specs ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/spec.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/spec.md", "docs/claims.md"])
 def test_every_spec_on_a_page_is_valid(page):
     examples = blocks(page, "toml")
     assert examples
