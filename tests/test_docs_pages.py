@@ -35,7 +35,7 @@ def test_every_page_is_reached_from_the_index():
     assert reached == PAGES.keys()
 
 
-@pytest.mark.parametrize("page", PAGES.keys() - {INDEX, "CHANGELOG.md"})
+@pytest.mark.parametrize("page", sorted(PAGES.keys() - {INDEX}))
 def test_every_page_leads_back_to_the_index(page):
     assert INDEX in [target for target, _ in links(page)]
 
@@ -61,6 +61,14 @@ def test_every_block_of_the_page_runs(page, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_every_example_draws_its_picture(example, tmp_path):
+    command = [sys.executable, "-W", "error", str(example), "picture.png"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
 # --- architecture --------------------------------------------------------------------------------
