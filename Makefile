@@ -16,9 +16,10 @@ ORACLE_READY := .venv/.oracle-ready
 BROWSER_READY := .venv/.browser-ready
 PEERS_READY := .venv/.peers-ready
 INTEROP_READY := .venv/.interop-ready
+DOCS_READY := .venv/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims report verify test chaos bench interop identity lint
+.PHONY: help sim sims report verify test chaos bench interop identity docs lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -53,6 +54,9 @@ interop: $(INTEROP_READY) ## weights from PyTorch and back, against its autograd
 identity: $(RUN_READY) ## prove that threads, parts, order, interruptions and processors change no bit
 	@$(BIN)/python benchmarks/bit_identity.py
 
+docs: $(DOCS_READY) ## this documentation as a site, in site/
+	@$(BIN)/python docs/make_site.py
+
 lint: $(DEV_READY) ## ruff and mypy
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m ruff format --check --quiet
@@ -79,6 +83,11 @@ $(PLOT_READY): pyproject.toml $(RUN_READY)
 $(DEV_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing what lint and the tests need'
 	@$(PIP) install -q --group test --group lint
+	@touch $@
+
+$(DOCS_READY): pyproject.toml $(PIP_READY)
+	@echo 'installing what the site is made with'
+	@$(PIP) install -q --group docs
 	@touch $@
 
 # JAX has no wheel for some machines. Then there is no stamp, so the next run tries again, and the tests go on

@@ -17,6 +17,8 @@ from elementary_truth import CASES, Range
 TEXT = """\
 # Errors of the elementary functions
 
+[Documentation](README.md) · Trust
+
 In units of the last place (ulp) of the true value, which mpmath knows to 50 digits; also where that value is
 subnormal, and with zeros, infinities and NaN tested apart (`tests/test_elementary.py`). The error that
 rounding alone would make is at most 0.5 and on average 0.25. The bounds are those that the tests hold.

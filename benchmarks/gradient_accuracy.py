@@ -30,6 +30,8 @@ SMALLEST, LARGEST = float(np.finfo(np.float64).smallest_normal), float(np.finfo(
 TEXT = """\
 # Errors of the gradients
 
+[Documentation](README.md) · Trust
+
 All 14 gradients of a draw against arithmetic of 50 digits, in float64, next to JAX {jax} in float64 on the same draws
 with the unit as one would write it (`tests/autodiff.py`). The error of a component is relative to that component.
 

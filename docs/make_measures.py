@@ -9,6 +9,8 @@ from fastlstm.names import PARAMETERS
 HEAD = f"""\
 # Columns
 
+[Documentation](README.md) · Use
+
 This page is made from `fastlstm/measures.py` by `python docs/make_measures.py > docs/measures.md`.
 
 ## Rows: draws/

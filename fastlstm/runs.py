@@ -16,7 +16,16 @@ SpecSource = Spec | str | os.PathLike[str] | Mapping[str, Any]
 
 
 class Run:
-    """A run directory to read from."""
+    """A run directory to read from.
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> spec = {"draws": 1000, "steps": 10, "params": {"default": {"normal": {"std": 2.0}}}}
+    >>> run = fastlstm.run(spec, "results/tiny")
+    >>> len(run.draws(columns=["log10_dC0"])), int(run.regimes()["draws"].sum())
+    (1000, 1000)
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -66,6 +75,16 @@ def as_spec(source: SpecSource, overrides: Iterable[str] = ()) -> Spec:
 
 
 def read(path: str | os.PathLike[str]) -> Run:
-    """The run in a directory. Raises NotARun if there is none."""
+    """The run in a directory. Raises NotARun if there is none.
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> spec = {"draws": 1000, "steps": 10, "params": {"default": {"normal": {"std": 2.0}}}}
+    >>> _ = fastlstm.run(spec, "results/tiny")
+    >>> df = fastlstm.read("results/tiny").draws(columns=["draw", "regime_f", "log10_dC0"])
+    >>> df.shape, df.attrs["units"]["log10_dC0"]
+    ((1000, 3), 'log10')
+    """
     store.read_spec(path)
     return Run(path)

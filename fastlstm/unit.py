@@ -22,7 +22,16 @@ _STEPS_A_TASK = 1_000_000  # draws x steps handed to a thread at once
 
 @dataclass(frozen=True)
 class Trace:
-    """The forward pass: gates f, i, o, candidate g, cell C, hidden state h, output y, each (draws, steps)."""
+    """The forward pass: gates f, i, o, candidate g, cell C, hidden state h, output y, each (draws, steps).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastlstm
+    >>> trace = fastlstm.forward([0.5] * 14, [0.0, 1.0, 2.0])
+    >>> trace.f.shape, bool(np.allclose(trace.h, trace.o * np.tanh(trace.C)))
+    ((1, 3), True)
+    """
 
     f: Array
     i: Array
@@ -35,7 +44,17 @@ class Trace:
 
 @dataclass(frozen=True)
 class Gradients:
-    """dL/d(params) (draws, 14) in the order of PARAMETERS, dL/dx (draws, steps), dL/dh_0 and dL/dC_0 (draws,)."""
+    """dL/d(params) (draws, 14) in the order of PARAMETERS, dL/dx (draws, steps), dL/dh_0 and dL/dC_0 (draws,).
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> grads = fastlstm.gradients([0.5] * 14, [0.0, 1.0, 2.0], [0.0, 0.0, 1.0])
+    >>> grads.params.shape, grads.x.shape, grads.h0.shape
+    ((1, 14), (1, 3), (1,))
+    >>> bool(grads["b_y"] == grads.params[:, fastlstm.PARAMETERS.index("b_y")])
+    True
+    """
 
     params: Array
     x: Array
@@ -127,6 +146,19 @@ def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike 
     type changes. If params and x are float32 so is the result, otherwise everything is float64.
 
     Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, F1 to F7.
+
+    Examples
+    --------
+    A cell that starts at 1, behind a forget gate held at s(4) = 0.982 and without input, keeps 0.982^100 of it.
+
+    >>> import numpy as np
+    >>> import fastlstm
+    >>> params = dict.fromkeys(fastlstm.PARAMETERS, 0.0) | {"b_f": 4.0}
+    >>> trace = fastlstm.forward(params, np.zeros((1, 100)), C0=1.0)
+    >>> trace.C.shape
+    (1, 100)
+    >>> round(float(trace.C[0, -1]), 4), round(float(trace.f[0, 0] ** 100), 4)
+    (0.1628, 0.1628)
     """
     given = inputs(params, x, h0, C0)
     fill = arrays.build_trace(given.dtype)
@@ -158,7 +190,24 @@ def gradients(
     everything that comes through step t+1.
 
     A gradient beyond the range of the type is inf, or 0; for its logarithm see `simulate`.
-    Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, B1 to B12.
+    Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, B1 to B16.
+
+    Examples
+    --------
+    The gradient of the last output, for a thousand draws; and what the one-step gradient gets wrong in it.
+
+    >>> import numpy as np
+    >>> import fastlstm
+    >>> random = np.random.default_rng(1)
+    >>> params, x = random.normal(size=(1000, 14)), random.normal(size=(1000, 50))
+    >>> dy = np.zeros(50)
+    >>> dy[-1] = 1.0
+    >>> full = fastlstm.gradients(params, x, dy)
+    >>> full["W_hi"].shape, full.params.shape, full.x.shape
+    ((1000,), (1000, 14), (1000, 50))
+    >>> local = fastlstm.gradients(params, x, dy, mode="local")
+    >>> bool((np.sign(local["W_hi"]) != np.sign(full["W_hi"])).mean() > 0.05)
+    True
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")

@@ -337,7 +337,7 @@ def test_log10_helpers_reach_beyond_floats_and_know_zero() -> None:
     assert exact.log10_abs(mp.zero) == exact.log10_norm([mp.zero] * 14) == -np.inf
 
 
-# The counterexample: forget gate open, memory gate shut, and the gradient explodes
+# The counterexample: forget gate open, input gate shut, and the gradient explodes
 
 
 def counterexample(**changes: float) -> Array:

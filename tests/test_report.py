@@ -2,10 +2,8 @@
 
 import base64
 import io
-import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -485,16 +483,3 @@ def test_what_cannot_be_reported_is_named(short, folder, arguments, code, told):
     assert told in done.stderr
     assert not (folder / "nowhere").exists()
     assert not (folder / "unfinished" / "report.html").exists()
-
-
-# The example
-
-
-def test_the_tour_of_a_run_goes_through_without_a_warning(short, tmp_path):
-    tour = Path(__file__).parents[1] / "examples" / "explore.py"
-    command = [sys.executable, "-W", "error", str(tour), str(short.path), "picture.png"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    assert done.stdout.startswith("12,000 draws")
-    with Image.open(tmp_path / "picture.png") as picture:
-        assert picture.size == (1050, 600)

@@ -366,7 +366,7 @@ def test_a_nan_reaches_all_of_its_own_draw_and_no_other(dtype, where):
         assert np.isnan(grads.params[draw, :12]).all()
 
 
-# The counterexample: forget gate open, memory gate shut, and the gradient explodes all the same
+# The counterexample: forget gate open, input gate shut, and the gradient explodes all the same
 
 
 def counterexample(W_ho):

@@ -1,6 +1,7 @@
 """docs/performance.md, made from the JSON of the measurements."""
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 HEAD = """\
 # Performance
+
+[Documentation](README.md) · Trust
 
 fastlstm beside its peers and beside what the machine can do, measured by `make bench`, which makes this page from
 `benchmarks/performance.json`. Contestants take turns in one process, each round beginning with another one, so that a
@@ -100,14 +103,42 @@ def _with(value: float, unit: str) -> str:
 def _section(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     module = importlib.import_module(f"benchmarks.performance.sections.{name}")
     yield from ("", f"## {module.TITLE}", "", module.TEXT)
-    for made in found["tables"]:
-        table = Table(**made)
+    for table in gathered([Table(**stored) for stored in found["tables"]]):
         yield from ("", f"### {table.title}", "")
         if table.note:
             yield from (table.note, "")
         yield from _markdown(table.columns, table.rows)
     for reason in found["left_out"]:
         yield from ("", f"Left out: {reason}")
+
+
+PROBLEM = re.compile(r"(float\d+), T = (\d+)")
+
+
+def gathered(tables: list[Table]) -> list[Table]:
+    """The tables of the problems of one section, which differ in type and T alone, as one; all others as they are."""
+    problems = [table for table in tables if PROBLEM.fullmatch(table.title)]
+    if not problems:
+        return tables
+    problems.sort(key=lambda table: (table.title.partition(",")[0], int(table.title.rpartition(" ")[2])))
+    cells = {table.title: {row[0]: _cell(row) for row in table.rows} for table in problems}
+    contestants = dict.fromkeys(row[0] for table in problems for row in table.rows)
+    one = Table(
+        "Time of a step",
+        ["ns a step", *cells],
+        [[name, *(cells[title].get(name, "") for title in cells)] for name in contestants],
+        note="\n".join(f"{table.title}: {table.note}" for table in problems),
+    )
+    return [*(table for table in tables if table not in problems), one]
+
+
+def _cell(row: list[Cell]) -> str:
+    """Fastest / median time, and how much slower than fastlstm; column names may repeat, so they are taken in order."""
+    fastest, median, slower, _, processor = row[1:6]
+    times = f"{shown(fastest)} / {shown(median)}"
+    if slower == "":
+        return times
+    return f"{times} ({shown(slower)}x)" if processor == "" else f"{times} ({shown(slower)}x, {shown(processor)}x)"
 
 
 def _markdown(columns: list[str], rows: list[list[Cell]]) -> Iterator[str]:

@@ -32,6 +32,17 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[Proble
     of this run; where all rows are kept,
     labels, flags and counts are made again from them; the tables are made again from the counts. With `repair`, what
     is bad goes, and the next run makes it again. Raises NotARun, DirectoryLocked, DiskError.
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> spec = {"draws": 1000, "steps": 10, "params": {"default": {"normal": {"std": 2.0}}}}
+    >>> run = fastlstm.run(spec, "results/tiny")
+    >>> fastlstm.verify(run.path)
+    []
+    >>> (run.path / "regimes.parquet").unlink()
+    >>> [problem.file for problem in fastlstm.verify(run.path)]
+    ['regimes.parquet']
     """
     try:
         spec = Run(path).spec()

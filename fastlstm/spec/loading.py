@@ -37,6 +37,14 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
     ------
     SpecError
         For everything that is wrong, all at once.
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> document = {"draws": 1000, "steps": 10, "params": {"default": {"normal": {}}, "b_f": {"grid": [0, 2]}}}
+    >>> spec = fastlstm.load(document, ["draws=50"])
+    >>> spec.draws, len(spec.points())
+    (50, 2)
     """
     name = printable(str(source)) if isinstance(source, str | os.PathLike) else "spec"
     problems: list[Problem] = []

@@ -38,7 +38,17 @@ class Problem:
 
 
 class SpecError(Exception):
-    """A spec that cannot be used; `problems` holds all that is wrong with it, `str()` a line for each."""
+    """A spec that cannot be used; `problems` holds all that is wrong with it, `str()` a line for each.
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> try:
+    ...     fastlstm.load({"draws": -1, "step": 10, "params": {"default": 0.5}})
+    ... except fastlstm.SpecError as error:
+    ...     print([problem.key for problem in error.problems])
+    ['draws', 'steps', 'step']
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

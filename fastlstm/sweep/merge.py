@@ -26,6 +26,15 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
 
     Raises NotARun; Incomplete; DirectoryLocked, also if a shard is at work; NotThere if there are no draws at all;
     SpecError if the spec's input file is gone; DiskError.
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> spec = {"draws": 4096, "steps": 10, "params": {"default": {"normal": {"std": 2.0}}}}
+    >>> for k in (1, 2):  # on a cluster, two tasks of a job array
+    ...     _ = fastlstm.run(spec, "results/shared", shard=(k, 2))
+    >>> int(fastlstm.merge("results/shared").points()["draws"].iloc[0])
+    4096
     """
     store.read_spec(path)
     spec = Run(path).spec()

@@ -48,6 +48,17 @@ def run(
 
     Raises ValueError if there is no such shard; SpecError; DirectoryLocked; OtherSpec if the directory belongs to
     another spec; OtherKernel; DiskError; Stopped; PointsFailed with keep_going, else whatever a point failed with.
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> spec = {"draws": 1000, "steps": 10, "params": {"default": {"normal": {}}, "b_f": {"grid": [0.0, 4.0]}}}
+    >>> run = fastlstm.run(spec, "results/two_biases", overrides=["seed=7"])
+    >>> run.points()[["b_f", "draws"]].to_numpy().tolist()
+    [[0.0, 1000.0], [4.0, 1000.0]]
+    >>> median = run.draws().groupby("b_f")["log10_dC0"].median()
+    >>> bool(median[4.0] > median[0.0])
+    True
     """
     share = None if shard is None else Shard.of(*shard)
     ready = as_spec(spec, overrides)
@@ -111,5 +122,16 @@ def _threads(wanted: int | None) -> int:
 
 
 def simulate(spec: SpecSource, *, overrides: Iterable[str] = (), threads: int | None = None) -> pd.DataFrame:
-    """Run a small spec in memory and return its rows; nothing is written."""
+    """Run a small spec in memory and return its rows; nothing is written.
+
+    spec, overrides and threads as in `run`. The columns are those of docs/measures.md. Raises SpecError.
+
+    Examples
+    --------
+    >>> import fastlstm
+    >>> spec = {"draws": 1000, "steps": 10, "params": {"default": {"normal": {"std": 2.0}}}}
+    >>> df = fastlstm.simulate(spec)
+    >>> len(df), df["regime_f"].cat.categories.tolist()
+    (1000, ['left', 'mid', 'right'])
+    """
     return simulated_rows(as_spec(spec, overrides), threads=_threads(threads))

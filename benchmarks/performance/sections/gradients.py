@@ -21,8 +21,9 @@ also computes the gradients by x, h_0 and C_0, which the peers are spared. Each 
 them, and the setting in which it was fastest beforehand. Before a peer is timed, its gradients are compared with
 fastlstm's. C is compared with fastlstm on one processor, the others with fastlstm on all of them.
 
-"slower" is the time of the peer over that of fastlstm in the same rounds: of the fastest runs, the median, and where
-one thread is compared with one, also by processor time, which a busy machine disturbs less."""
+A cell has the time of the fastest run and the median, in ns a step, and in brackets the time of the peer over that of
+fastlstm in the same rounds, of the fastest runs. For C, which has one thread, the second ratio is that of processor
+time, which a busy machine disturbs less. `benchmarks/performance.json` has the median ratios and the settings too."""
 
 PEER_FILES = ("jax_peer", "torch_peer", "c_peer", "numpy_peer")
 WORK = 2**23  # draw-steps of a problem

@@ -1,0 +1,41 @@
+"""Every public name has a docstring with an example that runs, and the page of the API is made from them."""
+
+import doctest
+import inspect
+import subprocess
+import sys
+
+import pytest
+from pages import PAGES, ROOT
+
+import fastlstm
+
+PUBLIC = [name for name in fastlstm.__all__ if callable(getattr(fastlstm, name))]
+
+
+def test_the_public_names_are_in_order_and_complete():
+    capitals_first = sorted(fastlstm.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert fastlstm.__all__ == capitals_first
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_example_of_a_public_name_runs_and_gives_what_it_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = inspect.getdoc(getattr(fastlstm, name))
+    example = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    told: list[str] = []
+    results = doctest.DocTestRunner().run(example, out=told.append)
+    assert results.attempted, f"fastlstm.{name} has no example"
+    assert not results.failed, "".join(told)
+
+
+def test_page_of_the_api_is_what_the_docstrings_say():
+    make = [sys.executable, "docs/make_api.py"]
+    made = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert PAGES["docs/api.md"] == made, "make it again: python docs/make_api.py > docs/api.md"
+
+
+@pytest.mark.parametrize("name", fastlstm.__all__)
+def test_every_public_name_has_its_heading_on_the_page(name):
+    kind = "class " if isinstance(getattr(fastlstm, name), type) else ""
+    assert f"\n### {kind}{name}\n" in PAGES["docs/api.md"]
