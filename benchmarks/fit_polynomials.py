@@ -1,4 +1,4 @@
-"""Finds the coefficients of fastlstm/kernel/elementary.py, at 50 digits. Takes a minute.
+"""Finds the coefficients in fastlstm/kernel/coefficients.py, at 50 digits. Takes a minute.
 
     python benchmarks/fit_polynomials.py
 

@@ -160,15 +160,15 @@ def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike 
     >>> round(float(trace.C[0, -1]), 4), round(float(trace.f[0, 0] ** 100), 4)
     (0.1628, 0.1628)
     """
-    given = inputs(params, x, h0, C0)
-    fill = arrays.build_trace(given.dtype)
-    out = np.empty((7, *given.x.shape), given.dtype)
+    units = inputs(params, x, h0, C0)
+    fill = arrays.build_trace(units.dtype)
+    out = np.empty((7, *units.x.shape), units.dtype)
 
     def work(part: slice) -> None:
-        scratch = allocate_scratch(given.dtype, given.x.shape[1])
-        fill(given.params[part], given.state[part], given.x[part], scratch, out[:, part])
+        scratch = allocate_scratch(units.dtype, units.x.shape[1])
+        fill(units.params[part], units.state[part], units.x[part], scratch, out[:, part])
 
-    tasks, threads = given.slices()
+    tasks, threads = units.slices()
     for _ in in_order(work, tasks, threads=threads):
         pass
     return Trace(*out)
@@ -211,56 +211,56 @@ def gradients(
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")
-    given = inputs(params, x, h0, C0)
+    units = inputs(params, x, h0, C0)
     dy = _sequence_array("dy", dy)
-    if dy.shape[1] != given.x.shape[1] or dy.shape[0] not in (1, len(given.x)):
-        raise ValueError(f"dy has shape {np.shape(dy)}; it must fit the shape of x, {given.x.shape}")
-    dy = np.broadcast_to(dy.astype(given.dtype, copy=False), given.x.shape)
-    return run_gradients(given, dy, mode)
+    if dy.shape[1] != units.x.shape[1] or dy.shape[0] not in (1, len(units.x)):
+        raise ValueError(f"dy has shape {np.shape(dy)}; it must fit the shape of x, {units.x.shape}")
+    dy = np.broadcast_to(dy.astype(units.dtype, copy=False), units.x.shape)
+    return run_gradients(units, dy, mode)
 
 
 def run_gradients(
-    given: Inputs, target: Array, mode: Mode, *, loss: str = "given", first_loss_step: int = 0
+    units: Inputs, target: Array, mode: Mode, *, loss: str = "given", first_loss_step: int = 0
 ) -> Gradients:
     """Gradients for a loss of its own, whose targets (draws, steps) stand in for dy; see arrays.build_gradients.
 
     Draws that leave the range of plain numbers are computed once more with wide ones.
     """
-    out = GradientArrays(given)
-    out.fill(given, target, mode, loss, first_loss_step)
+    out = GradientArrays(units)
+    out.fill(units, target, mode, loss, first_loss_step)
     suspect = np.flatnonzero(out.suspect)
     if len(suspect):
-        again = Inputs(given.params[suspect], given.state[suspect], given.x[suspect], given.dtype)
-        exact = GradientArrays(again)
-        exact.fill(again, target[suspect], mode, loss, first_loss_step, wide=True)
-        for mine, theirs in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
-            mine[suspect] = theirs
+        suspects = Inputs(units.params[suspect], units.state[suspect], units.x[suspect], units.dtype)
+        exact = GradientArrays(suspects)
+        exact.fill(suspects, target[suspect], mode, loss, first_loss_step, wide=True)
+        for plain, wide in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
+            plain[suspect] = wide
     return Gradients(out.params, out.x, out.state[:, 0], out.state[:, 1])
 
 
 class GradientArrays:
     """What a gradient kernel fills for some draws."""
 
-    def __init__(self, given: Inputs) -> None:
-        draws, steps = given.x.shape
-        self.params = np.empty((draws, len(PARAMETERS)), given.dtype)
-        self.state = np.empty((draws, 2), given.dtype)
-        self.x = np.empty((draws, steps), given.dtype)
-        self.suspect = np.empty((draws, 1), given.dtype)
+    def __init__(self, units: Inputs) -> None:
+        draws, steps = units.x.shape
+        self.params = np.empty((draws, len(PARAMETERS)), units.dtype)
+        self.state = np.empty((draws, 2), units.dtype)
+        self.x = np.empty((draws, steps), units.dtype)
+        self.suspect = np.empty((draws, 1), units.dtype)
 
     def fill(
-        self, given: Inputs, target: Array, mode: Mode, loss: str, first_loss_step: int, *, wide: bool = False
+        self, units: Inputs, target: Array, mode: Mode, loss: str, first_loss_step: int, *, wide: bool = False
     ) -> None:
         """Run a kernel, plain or wide, over all draws."""
-        kernel = arrays.build_gradients(given.dtype, mode, loss, wide)
+        kernel = arrays.build_gradients(units.dtype, mode, loss, wide)
 
         def work(part: slice) -> None:
             kernel(
-                given.params[part], given.state[part], given.x[part], target[part], first_loss_step,
-                allocate_scratch(given.dtype, given.x.shape[1], inputs=True, wide=wide),
+                units.params[part], units.state[part], units.x[part], target[part], first_loss_step,
+                allocate_scratch(units.dtype, units.x.shape[1], inputs=True, wide=wide),
                 self.params[part], self.state[part], self.x[part], self.suspect[part],
             )  # fmt: skip
 
-        tasks, threads = given.slices()
+        tasks, threads = units.slices()
         for _ in in_order(work, tasks, threads=threads):
             pass

@@ -1,1 +1,14 @@
-"""Everything that is compiled: lanes, the unit, both passes, draws and arrays. It knows no table, spec or path."""
+"""Everything that is compiled. It knows no table, spec or path. From the equations outwards:
+
+lstm                        F, L, B, M and J of docs/derivation.md: the unit, its losses, adjoint and tangent
+elementary, coefficients    sigmoid, tanh, exp, log, sin and cos, the normal quantile
+scale, wide, widened        numbers with exponents: beside plain lanes, and as a kind of number of their own
+random, inputs              the values, inputs and targets of a draw; a distribution or a process begins here
+forward_pass, backward_pass, passes, truncated      the loops over time
+groups/, gradient_rows      what is measured of a draw: one module for each group
+modes                       the modes of gradients
+suspicion                   which draws must be computed again with wide numbers
+options                     what a kernel is compiled for
+simulate, arrays            the kernels that Python calls
+lanes/                      registers in LLVM, memory, compiling and its cache
+"""

@@ -1,8 +1,8 @@
 """Elementary functions of lanes: exp, log, sigmoid and tanh with slopes, sin and cos, the normal quantile.
 
 Own polynomials, and of operations only + - * / sqrt fma, comparisons and bits: the same bits on every CPU
-with fma. Nothing branches. docs/accuracy.md states the errors; benchmarks/fit_polynomials.py finds the
-coefficients.
+with fma. Nothing branches. docs/accuracy.md states the errors; the coefficients are in
+coefficients.py.
 
 The gates live on exp(-a) = s (1 + q) with s = 2^k: with s and q apart, 1 - exp(-a) = (1 - s) - s q keeps its
 relative accuracy for small a, and exp(-a) / (1 + exp(-a)) needs no rounding of exp(-a).

@@ -81,6 +81,7 @@ def run_draws(scratch, terms, out, options):
             state = load_registers(State, scratch.states, (segment,))
             forward(p, restart_forward(state, options), scratch, terms, _window(segment, terms), options)
         back = backward(p, back, scratch, terms, _window(segment, terms), out, options)
+    # a mode of `gradients` or the group `truncation` may change these rows later
     store_gradients(scratch.full, back.full.total, back.full.total_scale, ahead.readout)
     return Done(p, terms, scratch, ahead, back)
 

@@ -19,7 +19,7 @@ from fastlstm.kernel.lanes.jit import inline, kernel
 from fastlstm.kernel.lanes.memory import align_stack, load, load_lanes, store, uncounted
 from fastlstm.kernel.lanes.registers import mapped
 from fastlstm.kernel.lanes.simd import LANES
-from fastlstm.kernel.options import any_suspect, group_modules, options, store_columns
+from fastlstm.kernel.options import any_suspect, column_writers, group_modules, hooks, options
 from fastlstm.kernel.passes import allocate_scratch, run_draws
 from fastlstm.kernel.random import VALUES, Draws, distributions, draw_values
 
@@ -95,9 +95,9 @@ def build_simulation(dtype, stored, process, loss, target, groups, wide=False):
     computed = with_always(groups)
     modules = group_modules(computed)
     OPTIONS = options(loss, modules)
-    COLUMNS = store_columns(computed, Columns._fields)
+    WRITERS = column_writers(computed, Columns._fields)
     fill_inputs, fill_targets = PROCESSES[process], TARGETS[target]
-    suspect = any_suspect([suspicion.suspect, *(m.suspect for m in modules.values() if hasattr(m, "suspect"))])
+    suspect = any_suspect([suspicion.suspect, *hooks("suspect", modules)])
 
     @kernel(_simulation_signature(dtype, stored, wide), (dtype, stored, process, loss, target, groups, wide))
     def simulate(seed, stream, numbers, steps, table, setting, scratch, columns):
@@ -115,6 +115,6 @@ def build_simulation(dtype, stored, process, loss, target, groups, wide=False):
             for row in range(VALUES):
                 store(columns.values, (row, start), load(scratch.values, (row,)))
             store(columns.suspect, (0, start), one_if(suspect(done), done.p.W_y))
-            mapped(COLUMNS, (), (done, out))
+            mapped(WRITERS, (), (done, out))
 
     return simulate

@@ -56,5 +56,6 @@ def log_product(forget):
 
 @inline
 def columns(done):
+    """log10 of the product, and the steps over |its ln|."""
     log_forget = log_product(done.ahead.tallies.carousel)
     return Carousel(log10_forget=log_forget / LN_10, memory_time=done.terms.steps / absolute(log_forget))

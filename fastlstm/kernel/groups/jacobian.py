@@ -20,7 +20,7 @@ from fastlstm.kernel.scale import (
 
 NEEDS = ("carousel",)
 
-Columns = namedtuple("Columns", [m.name for m in measures.group("jacobian")])
+Exponents = namedtuple("Exponents", [m.name for m in measures.group("jacobian")])
 # The product of the Jacobians, column by column: dC_t/dC_0 = P.CC * 2^scale_C, dC_t/dh_0 = P.Ch * 2^scale_h, ...;
 # the product of |b_t| is b * 2^scale_b
 Product = namedtuple("Product", "P scale_C scale_h b scale_b b_max suspect")
@@ -110,7 +110,7 @@ def columns(done):
     log_larger = log_scaled(larger_singular_value(shared), common)
     log_f, log_b = carousel.log_product(done.ahead.tallies.carousel), log_scaled(product.b, product.scale_b)
     log_det = log_determinant(log_f, log_b)
-    return Columns(
+    return Exponents(
         lyapunov_1=log_larger / steps,
         lyapunov_2=select(log_larger > -inf, log_det - log_larger, log_det) / steps,
         log10_J_CC=log10_scaled(P.CC, scale_C),

@@ -17,6 +17,7 @@ def start_back(zero):
 
 @inline
 def add_back(suspect_lag, p, seen, out):
+    """Write the adjoints of a step whose distance to T is one of the lags."""
     place = lag_place(seen.lag)
     if place >= 0:
         suspect_lag = suspect_lag | suspect_adjoint(p, seen.a, seen.scale)

@@ -24,6 +24,7 @@ def start_back(zero):
 
 @inline
 def add_back(so_far, p, seen, out):
+    """One step back in both modes."""
     _, cec = step_back(carry_cec, so_far.cec, p, seen)
     _, local = step_back(carry_local, so_far.local, p, seen)
     return Truncations(cec, local)

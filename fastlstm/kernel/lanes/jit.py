@@ -11,6 +11,7 @@ another body for wide ones: `generic` marks the body for plain lanes, `meaning(o
 """
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import numba
@@ -77,6 +78,7 @@ def kernel(signature, options=()):
     return compiled
 
 
+@cache
 def source_digest() -> str:
     """A hash of all sources that a kernel is compiled from; Numba itself looks at the file of the kernel alone."""
     kernel = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from fastlstm.kernel.lanes.simd import LANES, Vec, llvm_type
 
 
 @intrinsic
-def uncounted(typingctx, held):
+def uncounted(typingctx, counted):
     """An array, or a tuple of arrays and other things, that Numba does not count references to.
 
     A kernel takes its arguments through this, once: they outlive it. Counting is an atomic operation at calls
@@ -28,9 +28,9 @@ def uncounted(typingctx, held):
         return value
 
     def codegen(context, builder, signature, arguments):
-        return without_owner(context, builder, held, arguments[0])
+        return without_owner(context, builder, counted, arguments[0])
 
-    return held(held), codegen
+    return counted(counted), codegen
 
 
 @intrinsic

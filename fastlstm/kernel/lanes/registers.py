@@ -24,7 +24,7 @@ class FixedType(types.Type):
 
     def __init__(self, fixed):
         self.fixed = fixed
-        super().__init__(name=f"Fixed({id(fixed)})")
+        super().__init__(name=f"Fixed({id(fixed)})")  # which lives as long as its type
 
     @property
     def value(self):
