@@ -13,6 +13,7 @@ from fastlstm.kernel.lanes.simd import LANES, lane_numbers
 
 UNIFORMS, QUANTILES, VALUES, DISTRIBUTION, TARGETS = range(5)
 NORMAL, UNIFORM, CONSTANT, SINE, AR1, WALK, WINDOW = range(10, 17)
+NO_BORDERS = np.empty(0, np.int64)
 NOTHING = random.distributions([(random.CONSTANT, 0.0)])
 
 
@@ -20,7 +21,7 @@ NOTHING = random.distributions([(random.CONSTANT, 0.0)])
 def _driver(lanes):
     @compiled
     def fill(what, purpose, out, seed, stream, first, numbers, table, series):
-        out, table, series = uncounted(out), uncounted(table), uncounted(series)
+        out, table, series, borders = uncounted(out), uncounted(table), uncounted(series), uncounted(NO_BORDERS)
         a, b, c = numbers
         for group in range(out.shape[0]):
             rows, steps = uncounted(out[group]), out.shape[1]
@@ -49,7 +50,7 @@ def _driver(lanes):
             elif what == WALK:
                 inputs.fill_walk(rows, steps, a, b, draws)
             elif what == WINDOW:
-                inputs.fill_window(rows, steps, series, draws)
+                inputs.fill_window(rows, steps, series, borders, draws)
 
     return fill
 

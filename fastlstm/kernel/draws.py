@@ -40,6 +40,7 @@ from fastlstm.kernel.forward_pass import (
 )
 from fastlstm.kernel.inputs import (
     fill_ar1,
+    fill_choice,
     fill_constant,
     fill_normal,
     fill_sine,
@@ -58,9 +59,10 @@ from fastlstm.kernel.scale import times_power_of_two
 LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE, "given": GIVEN}
 
 Scratch = namedtuple("Scratch", "values x target dx record states full truncated gap")
-# What a point asks for: the numbers of its input process, the phases of its sine, a series of float64, the
+# What a point asks for: the numbers of its input process, the phases of its sine or its choices (a table of one
+# distribution), a series of float64 and its borders, the
 # law of its targets, how many steps at the beginning carry no loss, and the saturation threshold
-Setting = namedtuple("Setting", "numbers phases series targets silent saturation")
+Setting = namedtuple("Setting", "numbers phases series borders targets silent saturation")
 # Arrays (columns, draws): the 16 drawn values, whether the draw needs wide numbers, and one for each group
 Columns = namedtuple("Columns", ("values", "strained", *measures.GROUPS))
 
@@ -166,13 +168,16 @@ def allocate_columns(stored, draws, groups, steps):
     )
 
 
-def setting(numbers=(), *, phase=(CONSTANT, 0.0), series=(0.0,), target=(CONSTANT, 0.0), silent=0, saturation=0.1):
+def setting(
+    numbers=(), *, phase=(CONSTANT, 0.0), series=(0.0,), borders=(), target=(CONSTANT, 0.0), silent=0, saturation=0.1
+):
     """A Setting; `numbers` are those of the input process, up to three."""
     a, b, c = (*map(float, numbers), 0.0, 0.0, 0.0)[:3]
     return Setting(
         (a, b, c),
         distributions([phase]),
         np.array(series, np.float64),
+        np.array(borders, np.int64),
         distributions([target]),
         silent,
         float(saturation),
@@ -193,7 +198,7 @@ def _simulation_signature(dtype, stored):
 def build_simulation(dtype, stored, process, loss, target, groups):
     """The kernel that makes the draws of the given numbers, whole registers of them, and fills columns.
 
-    dtype, stored: the type computed in and the type of the columns; process: normal, uniform, constant, sine,
+    dtype, stored: the type computed in and the type of the columns; process: normal, uniform, choice, constant, sine,
     ar1, walk or file; loss: sum, last, mse or bce; target: none, law or delay; groups: measure groups.
     """
     CHUNK_STEPS = CHUNK[dtype]
@@ -218,6 +223,8 @@ def build_simulation(dtype, stored, process, loss, target, groups):
                 fill_normal(scratch.x, steps, a, b, draws)
             if PROCESS == "uniform":
                 fill_uniform(scratch.x, steps, a, b, draws)
+            if PROCESS == "choice":
+                fill_choice(scratch.x, steps, setting.phases, draws)
             if PROCESS == "constant":
                 fill_constant(scratch.x, steps, a)
             if PROCESS == "sine":
@@ -227,7 +234,7 @@ def build_simulation(dtype, stored, process, loss, target, groups):
             if PROCESS == "walk":
                 fill_walk(scratch.x, steps, a, b, draws)
             if PROCESS == "file":
-                fill_window(scratch.x, steps, setting.series, draws)
+                fill_window(scratch.x, steps, setting.series, setting.borders, draws)
             if TARGET == "law":
                 fill_targets(scratch.target, steps, setting.targets, draws)
             if TARGET == "delay":

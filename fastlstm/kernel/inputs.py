@@ -12,7 +12,7 @@ from numba import int64, uint64
 from fastlstm.kernel.elementary import sin_cos_turns
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.memory import gather, load, store
-from fastlstm.kernel.lanes.simd import convert, fill, fma
+from fastlstm.kernel.lanes.simd import convert, fill, fma, select
 from fastlstm.kernel.random import (
     CONSTANT,
     INPUT,
@@ -60,6 +60,12 @@ def fill_uniform(x, steps, low, high, draws):
 
 
 @inline
+def fill_choice(x, steps, choices, draws):
+    """Independent inputs from a list; choices: a table of one distribution."""
+    fill_distribution(x, steps, choices, INPUT, draws)
+
+
+@inline
 def fill_constant(x, steps, value):
     """The same number at every step."""
     like = load(x, (0, 0))
@@ -101,15 +107,24 @@ def fill_walk(x, steps, start, std, draws):
 
 
 @inline
-def window_starts(steps, series, draws):
-    """Where a window begins: 0..len(series) - steps, each with the same probability to within 2^-32."""
+def window_starts(steps, series, borders, draws):
+    """Where a window begins: each place where it fits into one series has the same probability to within 2^-32.
+
+    Several series may follow each other in `series`; borders: for each but the first, how many windows begin before it.
+    """
     word, _, _, _ = philox(draws.seed, draws.stream + SEQUENCE, draws.numbers, 0)
-    return convert((convert(word, uint64) * uint64(len(series) - steps + 1)) >> 32, int64)
+    windows = len(series) - (len(borders) + 1) * (steps - 1)
+    number = convert((convert(word, uint64) * uint64(windows)) >> 32, int64)
+    starts = number
+    for border in range(len(borders)):
+        # at the end of each series before its own, no window begins at steps - 1 places
+        starts = select(number < borders[border], starts, starts + (steps - 1))
+    return starts
 
 
 @inline
-def fill_window(x, steps, series, draws):
+def fill_window(x, steps, series, borders, draws):
     """Consecutive values of a series (float64, at least `steps` long, below 2^32) from a random place on."""
-    starts = window_starts(steps, series, draws)
+    starts = window_starts(steps, series, borders, draws)
     for row in range(steps):
         store(x, (row, 0), gather(series, starts, row))

@@ -42,7 +42,6 @@ from fastlstm.spec.distributions import (
     Triangular,
     Uniform,
 )
-from fastlstm.spec.processes import FileInput, SineInput
 from fastlstm.spec.sections import Delay
 
 BLOCK = 65_536
@@ -59,6 +58,8 @@ _CODES: dict[type[Distribution], int] = {
     Triangular: TRIANGULAR,
     Orthogonal: ORTHOGONAL,
 }
+
+_CODE_OF = {kind.name: code for kind, code in _CODES.items()} | {Choice.name: CHOICE}
 
 
 def law(distribution: Distribution | Any) -> tuple[Any, ...]:
@@ -104,13 +105,10 @@ class Simulation:
             target, self.silent = "delay", loss.target.steps
         elif loss.target is not None:
             target, numbers["target"] = "law", law(loss.target)
-        if isinstance(process, FileInput):
-            numbers["series"] = process.series
-        elif isinstance(process, SineInput):
-            numbers["phase"] = law(process.phase)
-            numbers["numbers"] = process.numbers
-        else:
-            numbers["numbers"] = process.numbers
+        numbers |= process.source(point.steps)
+        if "phase" in numbers:
+            name, *arguments = numbers["phase"]
+            numbers["phase"] = (_CODE_OF[name], *arguments)
         numbers["silent"] = self.silent
         self.has_target = target != "none"
         self._law = distributions([law(d) for d in (*point.params, point.h, point.C)])
