@@ -42,8 +42,8 @@ def test_choice_draws_from_the_list_with_the_chances_that_it_gives(dtype):
 
 
 def test_one_unit_counts_brackets():
-    """b = 30 opens every gate and W_xc = 30 makes g the sign of x, so that C is the depth."""
-    params = {"default": 0.0, "b_f": 30.0, "b_i": 30.0, "b_o": 30.0, "W_xc": 30.0}
+    """b = 36 opens every gate and W_xc = 30 makes g the sign of x, so that C is the depth."""
+    params = {"default": 0.0, "b_f": 36.0, "b_i": 36.0, "b_o": 36.0, "W_xc": 36.0}
     spec = {"draws": 3, "steps": 400, "params": params, "input": {"process": "choice", "values": [-1.0, 1.0]}}
     for draw in range(3):
         replayed = fastlstm.replay(spec, point=0, draw=draw)
