@@ -14,6 +14,7 @@ from fastlstm.kernel.lanes.simd import LANES
 
 UNIFORMS, QUANTILES, VALUES, DISTRIBUTION, TARGETS = range(5)
 NORMAL, UNIFORM, CONSTANT, SINE, AR1, WALK, WINDOW = range(10, 17)
+NO_BORDERS = np.empty(0, np.int64)
 NOTHING = random.distributions([("constant", 0.0)])
 
 
@@ -21,8 +22,8 @@ NOTHING = random.distributions([("constant", 0.0)])
 def _driver(lanes):
     @compiled
     def fill(what, purpose, out, seed, stream, first, numbers, table, series):
-        out, table, series = uncounted(out), uncounted(table), uncounted(series)
-        source = inputs.Source(numbers, table, series)
+        out, table, series, borders = uncounted(out), uncounted(table), uncounted(series), uncounted(NO_BORDERS)
+        source = inputs.Source(numbers, table, series, borders)
         for group in range(out.shape[0]):
             rows, steps = uncounted(out[group]), out.shape[1]
             draws = random.Draws(seed, stream, lane_numbers(uint64, lanes) + (first + uint64(group * lanes)))

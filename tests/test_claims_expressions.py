@@ -291,9 +291,9 @@ def test_what_surely_holds_of_bounds_holds_within_and_what_holds_is_possible(tex
 
 def test_a_statistic_is_arithmetic_over_its_parts():
     found = parse_statistic("(median(x) - quantile(y, 1/4, given=flag)) / steps + median(x)")
-    assert [part.text for part in found.parts] == ["median(x)", "quantile(y, 1 / 4, given=flag)"]
-    assert [part.level for part in found.parts] == [0.5, 0.25]
-    assert found.parts[1].names == ("y", "flag")
+    assert [term.text for term in found.terms] == ["median(x)", "quantile(y, 1 / 4, given=flag)"]
+    assert [term.level for term in found.terms] == [0.5, 0.25]
+    assert found.terms[1].names == ("y", "flag")
     assert found.names == ("steps",)
     numbers = {"median(x)": known(3.0), "quantile(y, 1 / 4, given=flag)": known(1.0)}
     assert found.combine(numbers, {"steps": known(4.0)}).low == 3.5
@@ -304,14 +304,14 @@ def test_a_statistic_is_arithmetic_over_its_parts():
 
 @pytest.mark.parametrize("text", ["tail_index(10 ** x, 0.1)", "tail_index(exp(x * log(10)), 0.1)"])
 def test_the_tail_of_a_power_is_that_of_its_exponent_and_never_overflows(text):
-    (part,) = parse_statistic(text).parts
-    logs = part.argument.evaluate({"x": known([1000.0, -5.0])}).low
+    (term,) = parse_statistic(text).terms
+    logs = term.argument.evaluate({"x": known([1000.0, -5.0])}).low
     np.testing.assert_allclose(logs, [1000 * math.log(10), -5 * math.log(10)])
 
 
 def test_the_tail_of_anything_else_is_that_of_its_logarithm():
-    (part,) = parse_statistic("tail_index(abs(x) - 1, 0.1)").parts
-    np.testing.assert_array_equal(part.argument.evaluate({"x": known([1.0, 0.0, 2.0])}).low, [-np.inf, -np.inf, 0.0])
+    (term,) = parse_statistic("tail_index(abs(x) - 1, 0.1)").terms
+    np.testing.assert_array_equal(term.argument.evaluate({"x": known([1.0, 0.0, 2.0])}).low, [-np.inf, -np.inf, 0.0])
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ REPEATS = 1500
 FEWEST = stats.binom(REPEATS, 0.95).ppf(0.001) / REPEATS
 
 
-def part(text):
-    (found,) = parse_statistic(text).parts
+def term(text):
+    (found,) = parse_statistic(text).terms
     return found
 
 
@@ -31,7 +31,7 @@ def sample(values, counts=None):
 
 
 def interval(text, values, bounds=EVERYWHERE, error=ERROR, counts=None):
-    return estimate(part(text), sample(values, counts), bounds, (error,)).intervals[0]
+    return estimate(term(text), sample(values, counts), bounds, (error,)).intervals[0]
 
 
 def coverage(text, draw, truth, bounds=EVERYWHERE):
@@ -157,7 +157,7 @@ def test_a_tail_that_is_no_number_gives_no_index():
     exponent = np.linspace(0, 1, 100)
     for worse in (np.inf, np.nan):
         values = np.append(exponent, worse)
-        assert math.isnan(estimate(part("tail_index(10 ** x, 0.1)"), sample(values), EVERYWHERE, (ERROR,)).value)
+        assert math.isnan(estimate(term("tail_index(10 ** x, 0.1)"), sample(values), EVERYWHERE, (ERROR,)).value)
         assert interval("tail_index(10 ** x, 0.1)", values) == EVERYWHERE
     assert interval("tail_index(x, 0.5)", np.full(50, -np.inf)) == EVERYWHERE
     assert interval("tail_index(x, 0.001)", exponent) == EVERYWHERE  # no value in the tail
@@ -171,13 +171,13 @@ def test_estimates_are_the_plain_ones():
     random = np.random.default_rng(1)
     values = random.standard_normal(1001)
     found = {
-        text: estimate(part(text), sample(values), Bounds(-9, 9), (ERROR, ERROR / 100))
+        text: estimate(term(text), sample(values), Bounds(-9, 9), (ERROR, ERROR / 100))
         for text in ("median(x)", "quantile(x, 0.9)", "mean(x)")
     }
     assert found["median(x)"].value == np.median(values)
     assert found["quantile(x, 0.9)"].value == np.quantile(values, 0.9, method="inverted_cdf")
     assert found["mean(x)"].value == pytest.approx(values.mean(), rel=1e-12)
-    marks = estimate(part("share(x)"), sample(values > 1), UNIT, (ERROR, ERROR / 100))
+    marks = estimate(term("share(x)"), sample(values > 1), UNIT, (ERROR, ERROR / 100))
     assert marks.value == (values > 1).mean()
     for each in (*found.values(), marks):
         plain, corrected = each.intervals
@@ -187,7 +187,7 @@ def test_estimates_are_the_plain_ones():
 
 def test_logs_of_the_tail_are_scipys_pareto_fit():
     values = np.random.default_rng(3).pareto(2.0, 5000) + 1
-    found = estimate(part("tail_index(x, 0.2)"), sample(np.log(values)), EVERYWHERE, (ERROR,))
+    found = estimate(term("tail_index(x, 0.2)"), sample(np.log(values)), EVERYWHERE, (ERROR,))
     highest = np.sort(values)[-1001:]
     shape, _, _ = stats.pareto.fit(highest[1:], floc=0, fscale=highest[0])
     assert found.value == pytest.approx(shape, rel=1e-6)
@@ -199,9 +199,9 @@ def test_values_that_are_not_known_count_as_the_worst_on_either_side():
     holed = np.where(values < 40, np.nan, values)
     low, high = interval("median(x)", holed)
     assert (low, high) == (interval("median(x)", np.where(values < 40, -np.inf, values)).low, math.inf)
-    assert estimate(part("median(x)"), sample(holed), EVERYWHERE, (ERROR,)).value == 69
+    assert estimate(term("median(x)"), sample(holed), EVERYWHERE, (ERROR,)).value == 69
     marks = Truths(values > 60, (values > 60) | (values < 40))
-    found = estimate(part("share(c)"), Sample(marks, None), UNIT, (ERROR,))
+    found = estimate(term("share(c)"), Sample(marks, None), UNIT, (ERROR,))
     assert found.value == 39 / 60
     assert found.intervals[0] == (wilson(39, 100)[0], wilson(79, 100)[1])
     low, high = interval("mean(x)", np.where(values < 40, np.nan, 0.5), UNIT)
@@ -211,7 +211,7 @@ def test_values_that_are_not_known_count_as_the_worst_on_either_side():
 
 def test_no_draws_say_nothing():
     for text, empty in (("median(x)", np.empty(0)), ("mean(x)", np.empty(0)), ("share(c)", np.empty(0, bool))):
-        found = estimate(part(text), sample(empty), UNIT, (ERROR,))
+        found = estimate(term(text), sample(empty), UNIT, (ERROR,))
         assert math.isnan(found.value)
         assert found.intervals == (EVERYWHERE,)
         assert found.draws == 0
@@ -223,8 +223,8 @@ def test_bins_give_an_interval_that_holds_that_of_the_values_and_is_a_bin_wider(
     values[:100] = -np.inf
     bins, counts = np.unique(bin_of(values, 1 / 32), return_counts=True)
     cells = Sample(between(*bin_edges(bins.astype(np.int64), 1 / 32)), counts)
-    binned = estimate(part(f"quantile(x, {q})"), cells, EVERYWHERE, (ERROR,))
-    exact = estimate(part(f"quantile(x, {q})"), sample(values.astype(float)), EVERYWHERE, (ERROR,))
+    binned = estimate(term(f"quantile(x, {q})"), cells, EVERYWHERE, (ERROR,))
+    exact = estimate(term(f"quantile(x, {q})"), sample(values.astype(float)), EVERYWHERE, (ERROR,))
     assert binned.draws == exact.draws == 4000
     (low, high), (least, most) = binned.intervals[0], exact.intervals[0]
     assert low <= least <= most <= high
@@ -233,7 +233,7 @@ def test_bins_give_an_interval_that_holds_that_of_the_values_and_is_a_bin_wider(
         assert least - low < 1 / 16
         assert high - most < 1 / 16
     shares = [
-        estimate(part("share(x > 1.01)"), Sample(parse_expression("x > 1.01").truth({"x": of.value}, ""), of.counts),
+        estimate(term("share(x > 1.01)"), Sample(parse_expression("x > 1.01").truth({"x": of.value}, ""), of.counts),
                  UNIT, (ERROR,)) for of in (cells, sample(values.astype(float)))
     ]  # fmt: skip
     assert shares[0].intervals[0].low <= shares[1].intervals[0].low
@@ -242,12 +242,12 @@ def test_bins_give_an_interval_that_holds_that_of_the_values_and_is_a_bin_wider(
 
 def test_arithmetic_carries_the_interval_through():
     whole = parse_statistic("10 - 2 * share(c) * steps")
-    found = estimate(whole.parts[0], sample(np.arange(100) < 30), UNIT, (ERROR,))
+    found = estimate(whole.terms[0], sample(np.arange(100) < 30), UNIT, (ERROR,))
     low, high = found.intervals[0]
     combined = combine(whole, [found], {"steps": known(5.0)})
     assert combined.value == 7
     assert combined.intervals[0] == pytest.approx((10 - 10 * high, 10 - 10 * low))
-    around_0 = estimate(part("median(x)"), sample(np.arange(-50.0, 51)), EVERYWHERE, (ERROR,))
+    around_0 = estimate(term("median(x)"), sample(np.arange(-50.0, 51)), EVERYWHERE, (ERROR,))
     ratio = combine(parse_statistic("1 / median(x)"), [around_0], {})
     assert ratio.intervals[0] == (-math.inf, math.inf)  # a median that may be 0
 
@@ -257,8 +257,8 @@ def test_the_interval_of_two_statistics_together_covers():
     for _ in range(REPEATS):
         x = random.standard_normal(200)
         y = x + random.standard_normal(200)  # as dependent as columns of one draw are
-        parts = [estimate(p, sample(v), EVERYWHERE, (ERROR / 2,)) for p, v in zip(whole.parts, (x, y), strict=True)]
-        low, high = combine(whole, parts, {}).intervals[0]
+        terms = [estimate(p, sample(v), EVERYWHERE, (ERROR / 2,)) for p, v in zip(whole.terms, (x, y), strict=True)]
+        low, high = combine(whole, terms, {}).intervals[0]
         hits += low <= 0 <= high
     assert hits / REPEATS >= FEWEST
 
@@ -325,7 +325,7 @@ def verdicts_over_points(predicts, counts, draws):
     of_count = {}
     for count in map(int, np.unique(counts)):
         cells = Sample(decided(np.array([True, False])), np.array([count, draws - count]))
-        intervals = estimate(part("share(c)"), cells, UNIT, errors).intervals
+        intervals = estimate(term("share(c)"), cells, UNIT, errors).intervals
         of_count[count] = prediction.verdict(predicted, 0.0, *intervals)
     return [worst(of_count[int(count)] for count in run) for run in counts]
 
@@ -373,7 +373,7 @@ def test_the_step_of_a_share_between_points_covers_it_and_is_narrower_than_witho
         a, b = (sample(values > 1) for values in paired_samples(random, 0.2))
         ((low, high),) = paired_step(a, b, UNIT, (ERROR,))
         hits += low <= truth <= high
-        ends = [estimate(part("share(c)"), each, UNIT, (ERROR / 2,)) for each in (a, b)]
+        ends = [estimate(term("share(c)"), each, UNIT, (ERROR / 2,)) for each in (a, b)]
         ((least, most),) = step(*ends)
         narrower += high - low < 0.6 * (most - least)
     assert hits / REPEATS >= FEWEST
@@ -386,7 +386,7 @@ def test_the_step_of_a_mean_and_of_a_quantile_cover_theirs():
         a, b = (1 / (1 + np.exp(-values)) for values in paired_samples(random, 0.0))
         ((low, high),) = paired_step(sample(a), sample(b), UNIT, (ERROR,))
         hits["mean(x)"] += low <= 0 <= high
-        ((low, high),) = step(*(estimate(part("median(x)"), sample(v), EVERYWHERE, (ERROR / 2,)) for v in (a, b)))
+        ((low, high),) = step(*(estimate(term("median(x)"), sample(v), EVERYWHERE, (ERROR / 2,)) for v in (a, b)))
         hits["median(x)"] += low <= 0 <= high
     assert min(hits.values()) / REPEATS >= FEWEST
 

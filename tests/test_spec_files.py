@@ -5,6 +5,7 @@ import os
 import socket
 import tomllib
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -232,6 +233,13 @@ def test_every_type_of_number_is_read(tmp_path, kind):
     else:
         column = pa.array(np.array([1, 2, 4], np.float16)) if kind == pa.float16() else pa.array([1, 2, 4]).cast(kind)
     assert spec(parquet(tmp_path / "a.parquet", x=column)).series().tolist() == [1, 2, 4]
+
+
+def test_decimals_are_rounded_once(tmp_path):
+    texts = ["0.1", "123456789.123", "2.675", "-1.005", "999999999.999"]
+    column = pa.array([Decimal(text) for text in texts], pa.decimal128(30, 12))
+    made = spec(parquet(tmp_path / "a.parquet", x=column))
+    assert made.series().tolist() == [float(text) for text in texts]
 
 
 @pytest.mark.parametrize(

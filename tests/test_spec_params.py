@@ -266,3 +266,54 @@ def test_laws_that_need_other_parameters_stay_in_params(key, law, tables):
     problem = the_problem(**tables({law: {"to": "b_f"} if law == "tied" else {}}))
     assert problem.key == key
     assert problem.message.startswith(f"{law} is for [params] only")
+
+
+# --- groups ----------------------------------------------------------------------------------------
+
+
+def test_a_group_stands_for_its_parameters_between_their_own_entries_and_the_preset():
+    laws = names_with_values(spec('preset = "pytorch"\nW_h = 2\nW_x = {normal = {}}\nb = 0\nb_f = 5').points()[0])
+    assert {laws[name] for name in ("W_hf", "W_hi", "W_ho", "W_hc")} == {Constant(value=2.0)}
+    assert {laws[name] for name in ("W_xf", "W_xi", "W_xo", "W_xc")} == {Normal()}
+    assert [laws[name] for name in ("b_f", "b_i", "b_o", "b_c")] == [Constant(value=v) for v in (5.0, 0.0, 0.0, 0.0)]
+    assert laws["W_y"] == laws["b_y"] == PRESETS["pytorch"]["W_y"]
+
+
+def test_a_group_is_the_same_content_as_its_parameters():
+    short, long = spec("b = 1"), spec("b_f = 1\nb_i = 1\nb_o = 1\nb_c = 1")
+    assert short == long
+    assert short.hash == long.hash
+    assert "\nb = " not in short.normalised()
+
+
+def test_a_grid_on_a_group_is_one_axis_also_inside_of_orthogonal():
+    made = spec("W_h = {orthogonal = {gain = {grid = [0.5, 2]}}}\nb = {grid = [0, 1]}")
+    assert made.axes() == {"W_h_orthogonal_gain": [0.5, 2.0], "b": [0.0, 1.0]}
+    assert [set(point.params[0:12:3]) for point in made.points()][::2] == [{Orthogonal(gain=g)} for g in (0.5, 2.0)]
+    assert [set(point.params[2:12:3]) for point in made.points()][:2] == [{Constant(value=v)} for v in (0.0, 1.0)]
+    assert load(tomllib.loads(made.normalised())) == made
+
+
+def test_a_grid_on_a_group_that_no_parameter_uses_is_refused():
+    problem = the_problem("b = {grid = [0, 1]}\nb_f = 1\nb_i = 1\nb_o = 1\nb_c = 1")
+    assert (problem.key, problem.message.split(",")[0]) == ("params.b", "its grid has no effect")
+    assert {problem.key for problem in problems("W_x = {orthogonal = {}}")} == {"params.W_x"}
+    assert {problem.key for problem in problems("W_h = {orthogonal = {}}\nW_hf = 1")} == {"params.W_h"}
+
+
+@pytest.mark.parametrize(
+    ("word", "table"),
+    [
+        ("orthogonal", "{ orthogonal = {} }"),
+        ("Uniform", "{ uniform = { low = ..., high = ... } }"),
+        ("tied", "{ tied = { to = ... } }"),
+    ],
+)
+def test_a_word_where_a_table_is_meant_is_answered_with_the_table(word, table):
+    assert the_problem(f'W_h = "{word}"').message == f"must be a number or a table; did you mean {table}?"
+
+
+def test_gate_values_of_which_no_draw_could_be_made_are_refused():
+    assert the_problem("b_f = {logit_uniform = {high = 1e-310}}").message == "must be at least 1e-25"
+    assert the_problem(input={"process": "sine", "period": 1e-308}).message == "must be at least 1e-06"
+    assert the_problem(input="sine").message == 'must be a table; write process = "sine" in [input]'

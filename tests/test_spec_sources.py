@@ -136,3 +136,33 @@ def test_junk_of_every_kind_is_a_spec_error():
 def test_messages_hold_no_control_characters():
     for problem in problems("", "ti\ttle\x1b[31m=1", title="\ud800\x00\n", **{"dr\x1baws": 3}):
         assert str(problem).isprintable()
+
+
+def test_of_many_unknown_keys_the_first_twenty_are_told_and_a_count():
+    told = problems(**{f"key{number}": 1 for number in range(10_000)})
+    assert [problem.key for problem in told] == [*(f"key{number}" for number in range(20)), ""]
+    assert told[-1].message == "has 9,980 more unknown keys"
+    told = problems("b_f = {grid = [" + ", ".join(["true"] * 50) + "]}")
+    assert told[-1].message == "has 30 more problems like the ones before"
+
+
+@pytest.mark.parametrize("part", ["a", '"a b"', "'a'"])
+def test_a_dotted_key_of_many_parts_is_refused_before_it_is_read(tmp_path, part):
+    path = tmp_path / "deep.toml"
+    path.write_text(f"draws = 1\n{' . '.join([part] * 200_000)} = 1\n")
+    with pytest.raises(SpecError, match="dotted key of more than 12 parts"):
+        load(path)
+    assert "has a key of more than 12 parts" in the_problem("", ".".join(["a"] * 200_000) + "=1").message
+
+
+def test_a_long_key_is_cut_in_the_message():
+    assert len(str(the_problem(**{"k" * 100_000: 1}))) < 300
+
+
+def test_texts_with_dots_and_long_lists_are_no_deep_keys(tmp_path):
+    path = tmp_path / "list.toml"
+    numbers = ", ".join(f"{number}.5" for number in range(1000))
+    path.write_text(
+        f'title = "a. b. c. 1.2.3.4"\ndraws = 1\nsteps = 2\n[params]\ndefault = 0\nb_f = {{grid = [{numbers}]}}\n'
+    )
+    assert len(load(path).points()) == 1000

@@ -76,17 +76,17 @@ class Expression:
 
     def number(self, named: Mapping[str, Value], what: str) -> Numbers:
         """The value, which must be a number; `what` says for whom."""
-        found = self.evaluate(named)
-        if not isinstance(found, Numbers):
-            raise ExpressionError(f"{what} must be a number, and {self.text} is {_kind(found)}")
-        return found
+        value = self.evaluate(named)
+        if not isinstance(value, Numbers):
+            raise ExpressionError(f"{what} must be a number, and {self.text} is {_kind(value)}")
+        return value
 
     def truth(self, named: Mapping[str, Value], what: str) -> Truths:
         """The value, which must be a condition; `what` says for whom."""
-        found = self.evaluate(named)
-        if not isinstance(found, Truths):
-            raise ExpressionError(f"{what} must be a condition, and {self.text} is {_kind(found)}")
-        return found
+        value = self.evaluate(named)
+        if not isinstance(value, Truths):
+            raise ExpressionError(f"{what} must be a condition, and {self.text} is {_kind(value)}")
+        return value
 
 
 def _nodes(root: ast.expr) -> Iterator[ast.AST]:
@@ -216,17 +216,17 @@ def _kind(value: Value) -> str:
 
 
 def _numbers(node: ast.expr, named: Mapping[str, Value]) -> Numbers:
-    found = _evaluate(node, named)
-    if not isinstance(found, Numbers):
-        raise ExpressionError(f"{shown(node)} is {_kind(found)}, where a number is needed")
-    return found
+    value = _evaluate(node, named)
+    if not isinstance(value, Numbers):
+        raise ExpressionError(f"{shown(node)} is {_kind(value)}, where a number is needed")
+    return value
 
 
 def _truths(node: ast.expr, named: Mapping[str, Value]) -> Truths:
-    found = _evaluate(node, named)
-    if not isinstance(found, Truths):
-        raise ExpressionError(f"{shown(node)} is {_kind(found)}, where a condition is needed")
-    return found
+    value = _evaluate(node, named)
+    if not isinstance(value, Truths):
+        raise ExpressionError(f"{shown(node)} is {_kind(value)}, where a condition is needed")
+    return value
 
 
 def _evaluate(node: ast.expr, named: Mapping[str, Value]) -> Value:
@@ -259,10 +259,10 @@ def _compare(a: ast.expr, op: ast.cmpop, b: ast.expr, named: Mapping[str, Value]
         a, b = b, a
     if not (isinstance(b, ast.Constant) and isinstance(b.value, str)):
         return _COMPARISONS[type(op)](_numbers(a, named), _numbers(b, named))
-    found = None if isinstance(a, ast.Constant) else _evaluate(a, named)
-    if not isinstance(found, Texts) or not isinstance(op, ast.Eq | ast.NotEq):
+    value = None if isinstance(a, ast.Constant) else _evaluate(a, named)
+    if not isinstance(value, Texts) or not isinstance(op, ast.Eq | ast.NotEq):
         raise ExpressionError(f'"{b.value}" is a text; a text can only be compared with a name of texts, by == or !=')
-    if b.value not in found.labels:
-        raise ExpressionError(f'{shown(a)} is never "{b.value}"{suggestion(b.value, found.labels)}')
-    equal = values.is_word(found, b.value)
+    if b.value not in value.labels:
+        raise ExpressionError(f'{shown(a)} is never "{b.value}"{suggestion(b.value, value.labels)}')
+    equal = values.is_word(value, b.value)
     return equal if isinstance(op, ast.Eq) else values.negation(equal)

@@ -25,12 +25,12 @@ def over_points(axes: Axes, steps: int | None) -> dict[str, Value]:
     number = count(axes)
     rest = np.arange(number)
     named: dict[str, Value] = {}
-    for name, given in reversed(list(axes.items())):
-        rest, position = np.divmod(rest, len(given))
-        if isinstance(given[0], str):
-            named[name] = Texts(position, tuple(map(str, given)))
+    for name, listed in reversed(list(axes.items())):
+        rest, position = np.divmod(rest, len(listed))
+        if isinstance(listed[0], str):
+            named[name] = Texts(position, tuple(map(str, listed)))
         else:
-            named[name] = known(np.array(given, np.float64)[position])
+            named[name] = known(np.array(listed, np.float64)[position])
     named["point"] = known(np.arange(number))
     return named if steps is None else named | {"steps": known(np.full(number, steps))}
 
@@ -38,24 +38,24 @@ def over_points(axes: Axes, steps: int | None) -> dict[str, Value]:
 def ranges(axes: Axes, steps: int | None) -> dict[str, Value]:
     """The same names, each with the bounds of its values."""
     named: dict[str, Value] = {"point": between(0, count(axes) - 1)}
-    for name, given in axes.items():
-        numbers = [value for value in given if not isinstance(value, str)]
-        named[name] = between(min(numbers), max(numbers)) if numbers else Texts(np.asarray(0), tuple(map(str, given)))
+    for name, listed in axes.items():
+        numbers = [value for value in listed if not isinstance(value, str)]
+        named[name] = between(min(numbers), max(numbers)) if numbers else Texts(np.asarray(0), tuple(map(str, listed)))
     return named if steps is None else named | {"steps": known(steps)}
 
 
 def at(named: Mapping[str, Value], point: int) -> dict[str, Value]:
     """The names with their values at one point."""
-    found: dict[str, Value] = {}
+    there: dict[str, Value] = {}
     for name, value in named.items():
         match value:
             case Numbers():
-                found[name] = known(value.low[point])
+                there[name] = known(value.low[point])
             case Texts():
-                found[name] = Texts(value.codes[point], value.labels)
+                there[name] = Texts(value.codes[point], value.labels)
             case Truths():
                 raise AssertionError(name)
-    return found
+    return there
 
 
 def chains(axes: Axes, axis: str, chosen: Indices) -> list[Indices]:

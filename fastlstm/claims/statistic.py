@@ -22,7 +22,7 @@ HALF = 0.5
 
 
 @dataclass(frozen=True)
-class Part:
+class Term:
     """One statistic of the sample: `function` of `argument`, over the draws for which `given` holds.
 
     `level` is the q of a quantile, 0.5 for the median; of a tail index the share of the draws that make the tail. The
@@ -38,32 +38,32 @@ class Part:
     @property
     def names(self) -> tuple[str, ...]:
         """The names in argument and condition."""
-        given = self.given.names if self.given else ()
-        return tuple(dict.fromkeys((*self.argument.names, *given)))
+        condition = self.given.names if self.given else ()
+        return tuple(dict.fromkeys((*self.argument.names, *condition)))
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """Arithmetic over parts, in which each stands as a name that is its text, and over names of the point."""
+    """Arithmetic over terms, in which each stands as a name that is its text, and over names of the point."""
 
     text: str
     arithmetic: Expression = field(compare=False)
-    parts: tuple[Part, ...] = field(compare=False)
+    terms: tuple[Term, ...] = field(compare=False)
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is one part and nothing else."""
-        return self.arithmetic.names == (self.parts[0].text,) and isinstance(self.arithmetic.root, ast.Name)
+        """Whether it is one term and nothing else."""
+        return self.arithmetic.names == (self.terms[0].text,) and isinstance(self.arithmetic.root, ast.Name)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names outside the parts: those of the point."""
-        parts = {part.text for part in self.parts}
-        return tuple(name for name in self.arithmetic.names if name not in parts)
+        """The names outside the terms: those of the point."""
+        terms = {term.text for term in self.terms}
+        return tuple(name for name in self.arithmetic.names if name not in terms)
 
-    def combine(self, parts: Mapping[str, Numbers], named: Mapping[str, Value]) -> Numbers:
-        """The statistic, given its parts by their texts and the names of the point."""
-        return self.arithmetic.number({**named, **parts}, "the statistic")
+    def combine(self, terms: Mapping[str, Numbers], named: Mapping[str, Value]) -> Numbers:
+        """The statistic, given its terms by their texts and the names of the point."""
+        return self.arithmetic.number({**named, **terms}, "the statistic")
 
 
 @lru_cache(maxsize=1024)
@@ -75,30 +75,30 @@ def parse_statistic(text: str) -> Statistic:
             functions = (*STATISTICS, *expression.FUNCTIONS)
             if node.func.id not in functions:
                 raise ExpressionError(f"{node.func.id}() is no function here{suggestion(node.func.id, functions)}")
-    taker = _PartTaker()
+    taker = _TermTaker()
     root = taker.visit(root)
     check_tree(root)
-    if not taker.parts:
+    if not taker.terms:
         raise ExpressionError(f"has no statistic; there are {', '.join(STATISTICS.values())}")
-    return Statistic(text.strip(), Expression(text.strip(), root), tuple(taker.parts.values()))
+    return Statistic(text.strip(), Expression(text.strip(), root), tuple(taker.terms.values()))
 
 
-class _PartTaker(ast.NodeTransformer):
-    """Takes the parts out of a tree and leaves names."""
+class _TermTaker(ast.NodeTransformer):
+    """Takes the terms out of a tree and leaves names."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, Part] = {}
+        self.terms: dict[str, Term] = {}
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         if not (isinstance(node.func, ast.Name) and node.func.id in STATISTICS):
             self.generic_visit(node)
             return node
-        part = _part(node, node.func.id)
-        self.parts[part.text] = part
-        return ast.Name(part.text, ast.Load())
+        term = _term(node, node.func.id)
+        self.terms[term.text] = term
+        return ast.Name(term.text, ast.Load())
 
 
-def _part(node: ast.Call, function: str) -> Part:
+def _term(node: ast.Call, function: str) -> Term:
     usage = STATISTICS[function]
     for inner in ast.walk(node):
         if inner is node or not isinstance(inner, ast.Call) or not isinstance(inner.func, ast.Name):
@@ -112,8 +112,8 @@ def _part(node: ast.Call, function: str) -> Part:
         raise ExpressionError(f"{shown(node)}: the only further argument of {function}() is given=CONDITION")
     argument = _expression(_logarithm(node.args[0]) if function == "tail_index" else node.args[0])
     level = _level(node, function) if function in _WITH_SHARE else HALF
-    given = _expression(node.keywords[0].value) if node.keywords else None
-    return Part(ast.unparse(node), function, argument, level, given)
+    condition = _expression(node.keywords[0].value) if node.keywords else None
+    return Term(ast.unparse(node), function, argument, level, condition)
 
 
 def _expression(node: ast.expr) -> Expression:

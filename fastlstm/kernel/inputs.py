@@ -15,7 +15,7 @@ from fastlstm.kernel.elementary import sin_cos_turns
 from fastlstm.kernel.lanes.convert import convert
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.memory import gather, load, store
-from fastlstm.kernel.lanes.simd import fill, fma
+from fastlstm.kernel.lanes.simd import fill, fma, select
 from fastlstm.kernel.random import (
     CONSTANT,
     INPUT,
@@ -30,15 +30,15 @@ from fastlstm.kernel.random import (
     uniform_at,
 )
 
-# What inputs are made from: the numbers of the process in a spec (up to three, in its order), the phases of a sine
-# (a table of one distribution), and a series of float64
-Source = namedtuple("Source", "numbers phases series")
+# What inputs are made from: the numbers of the process in a spec (up to three, in its order), the phases of a sine or
+# the choices (a table of one distribution), and series of float64 with their borders, see `window_starts`
+Source = namedtuple("Source", "numbers distribution series borders")
 
 
-def source(numbers=(), *, phase=("constant", 0.0), series=(0.0,)):
-    """A Source; `phase` is a distribution by name and arguments."""
+def source(numbers=(), *, distribution=("constant", 0.0), series=(0.0,), borders=()):
+    """A Source; `distribution` is one by name and arguments."""
     a, b, c = (*map(float, numbers), 0.0, 0.0, 0.0)[:3]
-    return Source((a, b, c), distributions([phase]), np.array(series, np.float64))
+    return Source((a, b, c), distributions([distribution]), np.array(series, np.float64), np.array(borders, np.int64))
 
 
 @inline
@@ -81,6 +81,12 @@ def uniform(x, steps, source, draws):
 
 
 @inline
+def choice(x, steps, source, draws):
+    """Independent inputs from a list."""
+    fill_distribution(x, steps, source.distribution, INPUT, draws)
+
+
+@inline
 def constant(x, steps, source, draws):
     """The same number at every step."""
     value, _, _ = source.numbers
@@ -93,7 +99,7 @@ def constant(x, steps, source, draws):
 def sine(x, steps, source, draws):
     """x_t = amplitude sin 2 pi (phase + (t - 1) / period), with phases in turns."""
     amplitude, period, _ = source.numbers
-    fill_distribution(x, 1, source.phases, SEQUENCE, draws)
+    fill_distribution(x, 1, source.distribution, SEQUENCE, draws)
     phase = load(x, (0, 0))
     for row in range(steps):
         turns = row / period
@@ -126,18 +132,27 @@ def walk(x, steps, source, draws):
 
 
 @inline
-def window_starts(steps, series, draws):
-    """Where a window begins: 0..len(series) - steps, each with the same probability to within 2^-32."""
+def window_starts(steps, series, borders, draws):
+    """Where a window begins: each place where it fits into one series has the same probability to within 2^-32.
+
+    Several series may follow each other in `series`; borders: for each but the first, how many windows begin before it.
+    """
     word, _, _, _ = philox(draws.seed, draws.stream + SEQUENCE, draws.numbers, 0)
-    return convert((convert(word, uint64) * uint64(len(series) - steps + 1)) >> 32, int64)
+    windows = len(series) - (len(borders) + 1) * (steps - 1)
+    number = convert((convert(word, uint64) * uint64(windows)) >> 32, int64)
+    starts = number
+    for border in range(len(borders)):
+        # at the end of each series before its own, no window begins at steps - 1 places
+        starts = select(number < borders[border], starts, starts + (steps - 1))
+    return starts
 
 
 @inline
 def file(x, steps, source, draws):
-    """Consecutive values of a series, at least `steps` long and below 2^32, from a random place on."""
-    starts = window_starts(steps, source.series, draws)
+    """Consecutive values of one series, each at least `steps` long and all below 2^32, from a random place on."""
+    starts = window_starts(steps, source.series, source.borders, draws)
     for row in range(steps):
         store(x, (row, 0), gather(source.series, starts, row))
 
 
-PROCESSES = {function.__name__: function for function in (normal, uniform, constant, sine, ar1, walk, file)}
+PROCESSES = {function.__name__: function for function in (normal, uniform, choice, constant, sine, ar1, walk, file)}

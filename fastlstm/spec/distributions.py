@@ -32,6 +32,7 @@ LARGEST = 1e9  # three decades above the largest weight that is promised to work
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Positive = Annotated[float, Field(gt=0, le=LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Values = Annotated[tuple[Number, ...], Field(min_length=1, strict=False)]
 
 
 class Distribution(OneKeyTable):
@@ -161,9 +162,7 @@ class Choice(Distribution):
     """One of the listed values, each equally likely."""
 
     name = "choice"
-    values: Annotated[tuple[Number, ...], Field(min_length=1, strict=False)] = Field(
-        description="The values; one that is listed twice is twice as likely."
-    )
+    values: Values = Field(description="The values; one that is listed twice is twice as likely.")
 
     @property
     def numbers(self) -> tuple[float, ...]:

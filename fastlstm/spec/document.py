@@ -30,7 +30,7 @@ from fastlstm.spec.parameters import Params
 from fastlstm.spec.points import Axis, Points
 from fastlstm.spec.presets import PRESETS
 from fastlstm.spec.processes import AnyProcess, FileInput, NormalInput, Process
-from fastlstm.spec.sections import Delay, Loss, Measure, State, Store
+from fastlstm.spec.sections import Delay, Loss, Measuring, State, Store
 from fastlstm.spec.series import Series
 from fastlstm.spec.toml import toml
 
@@ -59,7 +59,7 @@ class Spec(Model):
     state: State = Field(default=State(), description="The state before the first step.")
     input: AnyProcess = Field(default=NormalInput(), description="How the inputs are made.")
     loss: Loss = Field(default=Loss(), description="What the gradients are the gradients of.")
-    measure: Measure = Field(default=Measure(), description="What is measured of each draw.")
+    measure: Measuring = Field(default=Measuring(), description="What is measured of each draw.")
     store: Store = Field(default=Store(), description="What is written of each draw.")
     claim: Annotated[tuple[Claim, ...], Field(strict=False)] = Field(
         default=(), description="The claims that the draws are to judge; no part of the content."

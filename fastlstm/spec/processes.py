@@ -6,7 +6,18 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
-from fastlstm.spec.distributions import LARGEST, Constant, Interval, LoneDistribution, Number, Positive, Uniform
+from fastlstm.spec.distributions import (
+    LARGEST,
+    Choice,
+    Constant,
+    Distribution,
+    Interval,
+    LoneDistribution,
+    Number,
+    Positive,
+    Uniform,
+    Values,
+)
 from fastlstm.spec.grids import Griddable, Model, Text, members, rules_broken
 from fastlstm.spec.series import CsvStyle, Series, SeriesError, find, read_series
 
@@ -15,6 +26,16 @@ class Process(Model):
     """How the inputs x_1 .. x_T of a draw are made."""
 
     process: str
+
+    def source(self, steps: int) -> dict[str, Any]:
+        """What the kernel makes draws of so many steps from, of a process without grids: the arguments of its source.
+
+        numbers       up to three, in declared order
+        distribution  one by its name and its arguments
+        series        one series after another, float64
+        borders       for each series but the first, how many windows of `steps` rows begin before it
+        """
+        return {"numbers": self.numbers}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -46,6 +67,18 @@ class UniformInput(Process):
     rule = Interval.rule
 
 
+class ChoiceInput(Process):
+    """Independent inputs from a list, each value equally likely."""
+
+    process: Literal["choice"]
+    values: Values = Field(description="The values; one that is listed twice is twice as likely.")
+
+    support = Choice.support
+
+    def source(self, steps: int) -> dict[str, Any]:
+        return {"distribution": (Choice.name, self.values)}
+
+
 class ConstantInput(Process):
     """The same input at every step."""
 
@@ -73,6 +106,10 @@ class SineInput(Process):
     def support(self) -> tuple[float, float]:
         amplitude = abs(self.numbers[0])
         return -amplitude, amplitude
+
+    def source(self, steps: int) -> dict[str, Any]:
+        assert isinstance(self.phase, Distribution)
+        return {"numbers": self.numbers, "distribution": (self.phase.name, *self.phase.arguments)}
 
 
 class AR1Input(Process):
@@ -152,6 +189,10 @@ class FileInput(Process):
     def support(self) -> tuple[float, float]:
         return float(self.series.min()), float(self.series.max())
 
+    def source(self, steps: int) -> dict[str, Any]:
+        windows = np.array(self.lengths[:-1], np.int64) - (steps - 1)
+        return {"series": self.series, "borders": np.cumsum(windows)}
+
     @model_validator(mode="after")
     def _read(self, info: ValidationInfo) -> Self:
         try:
@@ -186,6 +227,7 @@ def _name_of_process(table: Any) -> str | None:
 AnyProcess = Annotated[
     Annotated[NormalInput, Tag("normal")]
     | Annotated[UniformInput, Tag("uniform")]
+    | Annotated[ChoiceInput, Tag("choice")]
     | Annotated[ConstantInput, Tag("constant")]
     | Annotated[SineInput, Tag("sine")]
     | Annotated[AR1Input, Tag("ar1")]

@@ -63,7 +63,7 @@ class Loss(Model):
         return f"{self.kind} takes no target; remove it, or choose mse or bce"
 
 
-class Measure(Model):
+class Measuring(Model):
     """What is measured of each draw."""
 
     groups: Annotated[tuple[GroupName, ...], Field(strict=False)] = Field(

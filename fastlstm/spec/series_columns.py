@@ -62,11 +62,14 @@ class Numbers:
         if pc.any(missing).as_py():
             raise _no_number(pc.index(missing, True).as_py(), "empty")
         target = (pa.uint64() if pa.types.is_unsigned_integer(kind) else pa.int64()) if whole else pa.float64()
+        if pa.types.is_decimal(kind):
+            cells = cells.cast(pa.string())  # Arrow rounds a number that it reads from text, and not a decimal
+            kind = pa.string()
         values = cells.cast(kind).cast(target, safe=False).to_numpy()
         if not whole and not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             raise _no_number(row, "NaN" if np.isnan(values[row]) else "infinite")
-        return cls(values, not pa.types.is_decimal(kind))
+        return cls(values, not pa.types.is_string(kind))
 
 
 def _no_number(row: int, what: str) -> SeriesError:

@@ -12,7 +12,7 @@ from fastlstm import measures
 from fastlstm.claims import grid
 from fastlstm.claims.expression import ExpressionError, suggestion
 from fastlstm.claims.prediction import Comparison, Ordering
-from fastlstm.claims.statistic import Part
+from fastlstm.claims.statistic import Term
 from fastlstm.claims.values import EVERYTHING, Bounds, Numbers, Texts, Value, between, decided
 from fastlstm.spec.claims import Claim, chosen_points, predicted
 from fastlstm.spec.document import MAX_STEPS, Spec
@@ -42,51 +42,51 @@ class Vocabulary:
     def _row(self) -> dict[str, Value]:
         return {**self.columns, **self.constants}
 
-    def needed(self, part: Part) -> tuple[str, ...]:
-        """The columns that a part of a statistic needs."""
-        return tuple(name for name in part.names if name in self.columns and name not in self.constants)
+    def needed(self, term: Term) -> tuple[str, ...]:
+        """The columns that a term of a statistic needs."""
+        return tuple(name for name in term.names if name in self.columns and name not in self.constants)
 
-    def histogram(self, part: Part) -> str | None:
-        """The flag or measure whose counts answer a part, for all draws; None where rows do. Raises ExpressionError."""
-        others = [name for name in self.needed(part) if name not in measures.REGIME_COLUMNS]
-        if part.function == "share" and len(others) <= 1 and all(name in measures.FLAGS for name in others):
+    def histogram(self, term: Term) -> str | None:
+        """The flag or measure whose counts answer a term, for all draws; None where rows do. Raises ExpressionError."""
+        others = [name for name in self.needed(term) if name not in measures.REGIME_COLUMNS]
+        if term.function == "share" and len(others) <= 1 and all(name in measures.FLAGS for name in others):
             return others[0] if others else measures.FLAGS[0]
         if self.has_rows:
             return None
-        condition = part.given.names if part.given else ()
+        condition = term.given.names if term.given else ()
         single = len(others) == 1 and others[0] in self.counted and others[0] not in condition
-        if part.function in ("share", "median", "quantile") and single:
+        if term.function in ("share", "median", "quantile") and single:
             return others[0]
         raise ExpressionError(
-            f'{part.text} needs rows, and store.rows is "none"; without rows there are shares of flags and regimes, '
+            f'{term.text} needs rows, and store.rows is "none"; without rows there are shares of flags and regimes, '
             "and shares and quantiles of one column that has a histogram"
         )
 
-    def bounds(self, part: Part) -> Bounds:
-        """The ends between which all values of a part's argument lie."""
-        value = part.argument.evaluate(self._row)
+    def bounds(self, term: Term) -> Bounds:
+        """The ends between which all values of a term's argument lie."""
+        value = term.argument.evaluate(self._row)
         if not isinstance(value, Numbers):
             return Bounds(0.0, 1.0)
         low, high = float(value.low), float(value.high)
         return Bounds(EVERYTHING.low if np.isnan(low) else low, EVERYTHING.high if np.isnan(high) else high)
 
-    def check_part(self, part: Part) -> None:
+    def check_term(self, term: Term) -> None:
         """Raises ExpressionError for names and kinds that do not fit, and where nothing could be judged."""
         row = self._row
-        if wrong := [self._unknown(name) for name in part.names if name not in row]:
+        if wrong := [self._unknown(name) for name in term.names if name not in row]:
             raise ExpressionError("; ".join(wrong))
-        if part.function == "share":
-            part.argument.truth(row, "share()")
+        if term.function == "share":
+            term.argument.truth(row, "share()")
         else:
-            part.argument.number(row, f"{part.function}()")
-        if part.given:
-            part.given.truth(row, "given")
-        if not self.needed(part):
-            raise ExpressionError(f"{part.text} names no column that varies from draw to draw")
-        self.histogram(part)
-        if part.function == "mean" and not np.isfinite(self.bounds(part)).all():
+            term.argument.number(row, f"{term.function}()")
+        if term.given:
+            term.given.truth(row, "given")
+        if not self.needed(term):
+            raise ExpressionError(f"{term.text} names no column that varies from draw to draw")
+        self.histogram(term)
+        if term.function == "mean" and not np.isfinite(self.bounds(term)).all():
             raise ExpressionError(
-                f"{part.text}: {part.argument.text} has no bounds, and the mean of a heavy tail says nothing; "
+                f"{term.text}: {term.argument.text} has no bounds, and the mean of a heavy tail says nothing; "
                 "take median() or quantile(), or keep it within bounds by min() and max()"
             )
 
@@ -157,10 +157,10 @@ def _check_where(claim: Claim, names: Vocabulary, spec: Spec) -> None:
 
 
 def _check_statistic(claim: Claim, names: Vocabulary, spec: Spec) -> None:
-    for part in claim.estimated.parts:
-        names.check_part(part)
+    for term in claim.estimated.terms:
+        names.check_term(term)
     names.check_point_names(claim.estimated.names)
-    claim.estimated.combine({part.text: _UNBOUNDED for part in claim.estimated.parts}, dict(names.points))
+    claim.estimated.combine({term.text: _UNBOUNDED for term in claim.estimated.terms}, dict(names.points))
 
 
 def _check_predicts(claim: Claim, names: Vocabulary, spec: Spec) -> None:
@@ -187,8 +187,8 @@ def _broken_at_points(
     shortest = int(length.low[chosen].min())
     there = {measure.name for measure in measures.group("lags", shortest)}
     lags = {measure.name for measure in measures.group("lags", MAX_STEPS)}
-    for part in claim.estimated.parts:
-        if too_long := [name for name in part.names if name in lags - there]:
+    for term in claim.estimated.terms:
+        if too_long := [name for name in term.names if name in lags - there]:
             yield (
                 "statistic",
                 f"{too_long[0]} is longer than the {shortest} steps of a point; choose the points by where",

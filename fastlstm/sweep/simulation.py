@@ -16,7 +16,6 @@ from fastlstm.kernel.simulate import allocate_columns, build_simulation, setting
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
 from fastlstm.spec.distributions import Distribution
-from fastlstm.spec.processes import FileInput, SineInput
 from fastlstm.spec.sections import Delay
 
 BLOCK = 65_536
@@ -60,12 +59,10 @@ class Simulation:
             target, self.first_loss_step = "delay", loss.target.steps
         elif loss.target is not None:
             target, targets = "distribution", {"target": _entry(loss.target)}
-        made_from: dict[str, Any] = {"series": process.series} if isinstance(process, FileInput) else {}
-        made_from |= {"phase": _entry(process.phase)} if isinstance(process, SineInput) else {}
         self.has_target = target != "none"
         self._table = distributions([_entry(d) for d in (*point.params, point.h, point.C)])
         self._setting = setting(
-            source(process.numbers, **made_from),
+            source(**process.source(point.steps)),
             first_loss_step=self.first_loss_step,
             saturation=spec.measure.saturation,
             **targets,

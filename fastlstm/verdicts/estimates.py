@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlstm.claims.statistic import Part, Statistic
+from fastlstm.claims.statistic import Statistic, Term
 from fastlstm.claims.values import EVERYTHING, Array, Bounds, Numbers, Truths, Value, between, known
 from fastlstm.intervals import Moments, bounded_mean, exact_share, hill, hill_interval, quantile_ranks, wilson
 
@@ -23,7 +23,7 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The value of a part's argument in each of some draws, or in each cell of a histogram with its count."""
+    """The value of a term's argument in each of some draws, or in each cell of a histogram with its count."""
 
     value: Numbers | Truths
     counts: NDArray[np.int64] | None
@@ -35,8 +35,8 @@ class Sample:
         return len(self.value.surely if isinstance(self.value, Truths) else self.value.low)
 
 
-def estimate(part: Part, sample: Sample, bounds: Bounds, errors: Sequence[float]) -> Estimate:
-    """A part of a statistic; all its values lie within `bounds`.
+def estimate(term: Term, sample: Sample, bounds: Bounds, errors: Sequence[float]) -> Estimate:
+    """A term of a statistic; all its values lie within `bounds`.
 
     The first chance of error is that of the interval to be shown, and the others are for tests.
     """
@@ -44,24 +44,24 @@ def estimate(part: Part, sample: Sample, bounds: Bounds, errors: Sequence[float]
         return Estimate(math.nan, (EVERYTHING,) * len(errors), 0)
     if isinstance(sample.value, Truths):
         return _share(sample.value, sample, errors)
-    match part.function:
+    match term.function:
         case "mean":
             return _mean(sample.value, bounds, errors)
         case "tail_index":
-            return _tail_index(sample.value, part.level, errors)
-    return _quantile(sample.value, sample, part.level, errors)
+            return _tail_index(sample.value, term.level, errors)
+    return _quantile(sample.value, sample, term.level, errors)
 
 
-def combine(statistic: Statistic, parts: Sequence[Estimate], named: dict[str, Value]) -> Estimate:
-    """A statistic from its parts; with several of them each must be given to a part of the chance of error."""
-    texts = [part.text for part in statistic.parts]
-    value = statistic.combine({text: known(part.value) for text, part in zip(texts, parts, strict=True)}, named)
+def combine(statistic: Statistic, terms: Sequence[Estimate], named: dict[str, Value]) -> Estimate:
+    """A statistic from its terms; with several of them each must be given to a part of the chance of error."""
+    texts = [term.text for term in statistic.terms]
+    value = statistic.combine({text: known(term.value) for text, term in zip(texts, terms, strict=True)}, named)
     intervals = []
-    for number in range(len(parts[0].intervals)):
-        ends = {text: between(*part.intervals[number]) for text, part in zip(texts, parts, strict=True)}
+    for number in range(len(terms[0].intervals)):
+        ends = {text: between(*term.intervals[number]) for text, term in zip(texts, terms, strict=True)}
         found = statistic.combine(ends, named)
         intervals.append(Bounds(_or(float(found.low), -math.inf), _or(float(found.high), math.inf)))
-    return Estimate(float(value.low), tuple(intervals), min(part.draws for part in parts))
+    return Estimate(float(value.low), tuple(intervals), min(term.draws for term in terms))
 
 
 def _or(value: float, instead: float) -> float:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from fastlstm.claims import grid as points
 from fastlstm.claims.prediction import VERDICTS, Comparison, Ordering, Verdict, worst
-from fastlstm.claims.statistic import Part
+from fastlstm.claims.statistic import Term
 from fastlstm.claims.values import Bounds
 from fastlstm.intervals import ERROR
 from fastlstm.spec import Spec
@@ -106,23 +106,23 @@ class _Judge:
             yield estimate, step
             before = estimate, sample
 
-    def _paired(self) -> Part | None:
-        """The part of which the same draws can be compared at two points, if there is one."""
-        part, names = self.statistic.parts[0], self.evidence.names
-        alone = self.statistic.is_plain and part.given is None and part.function in ("share", "mean")
+    def _paired(self) -> Term | None:
+        """The term of which the same draws can be compared at two points, if there is one."""
+        term, names = self.statistic.terms[0], self.evidence.names
+        alone = self.statistic.is_plain and term.given is None and term.function in ("share", "mean")
         # counts know all draws: where fewer have rows, pairs of these say less
-        return part if alone and names.has_rows and (names.histogram(part) is None or self.evidence.all_rows) else None
+        return term if alone and names.has_rows and (names.histogram(term) is None or self.evidence.all_rows) else None
 
     def _estimate(self, point: int, errors: Sequence[float]) -> Estimate:
-        parts = self.statistic.parts
+        terms = self.statistic.terms
         found = [
             estimates.estimate(
-                part,
-                self.evidence.sample(part, point),
-                self.evidence.names.bounds(part),
-                [error / len(parts) for error in errors],
+                term,
+                self.evidence.sample(term, point),
+                self.evidence.names.bounds(term),
+                [error / len(terms) for error in errors],
             )
-            for part in parts
+            for term in terms
         ]
         return estimates.combine(self.statistic, found, self.evidence.at(point))
 

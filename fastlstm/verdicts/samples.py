@@ -1,4 +1,4 @@
-"""What a run says about the parts of statistics, point by point, with no more columns read than are needed.
+"""What a run says about the terms of statistics, point by point, with no more columns read than are needed.
 
 What counts can answer exactly, shares of flags and regimes, is taken from them and so from all draws; all else from
 the rows that are kept; without rows from the histograms, where the width of a bin becomes part of the interval.
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastlstm.claims import grid as points
-from fastlstm.claims.statistic import Part
+from fastlstm.claims.statistic import Term
 from fastlstm.claims.values import Numbers, Texts, Truths, Value, decided, known
 from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
 from fastlstm.spec import Spec
@@ -24,7 +24,7 @@ from fastlstm.verdicts.estimates import Sample
 
 
 class Evidence:
-    """What a run says about the parts of statistics.
+    """What a run says about the terms of statistics.
 
     names      what claims may name
     axes       the axes of the points, and `total` their number
@@ -46,26 +46,26 @@ class Evidence:
         self._resolutions = {each.name: each.resolution for each in self.layout.measures if each.resolution is not None}
         self._counts = lru_cache(maxsize=4)(self._read_counts)
 
-    def sample(self, part: Part, point: int) -> Sample:
-        """The argument of a part in the draws of a point for which its condition holds."""
-        histogram = self.names.histogram(part)
-        return self.in_rows(part, point) if histogram is None else self._in_counts(part, point, histogram)
+    def sample(self, term: Term, point: int) -> Sample:
+        """The argument of a term in the draws of a point for which its condition holds."""
+        histogram = self.names.histogram(term)
+        return self.in_rows(term, point) if histogram is None else self._in_counts(term, point, histogram)
 
     def at(self, point: int) -> dict[str, Value]:
         """The names of a point with their values."""
         return points.at(self.of_points, point)
 
-    def in_rows(self, part: Part, point: int) -> Sample:
+    def in_rows(self, term: Term, point: int) -> Sample:
         """The same from rows, in the order of the draws."""
         constants = self.layout.as_columns(self.at(point))
-        needed = self.names.needed(part)
+        needed = self.names.needed(term)
         found = []
         for table in self._reader.rows(point, needed):
             named = {**constants, **{name: _value(table[name]) for name in needed}}
-            found.append(_selected(part, named, table.num_rows))
-        return Sample(_joined(part, found), None)
+            found.append(_selected(term, named, table.num_rows))
+        return Sample(_joined(term, found), None)
 
-    def _in_counts(self, part: Part, point: int, histogram: str) -> Sample:
+    def _in_counts(self, term: Term, point: int, histogram: str) -> Sample:
         regime, bins, counts, low, high = self._counts(point, histogram)
         named = self.layout.as_columns(self.at(point))
         place = [regime // 9, regime // 3 % 3, regime % 3]
@@ -76,9 +76,9 @@ class Evidence:
             lower, upper = bin_edges(bins, self._resolutions[histogram])
             named[histogram] = Numbers(np.clip(lower, low, high), np.clip(upper, low, high))
         chosen = np.full(len(bins), True)
-        if part.given:
-            chosen = np.broadcast_to(part.given.truth(named, "given").surely, len(bins))
-        value = _take(_broadcast(part.argument.evaluate(named), len(bins)), chosen)
+        if term.given:
+            chosen = np.broadcast_to(term.given.truth(named, "given").surely, len(bins))
+        value = _take(_broadcast(term.argument.evaluate(named), len(bins)), chosen)
         return Sample(value, counts[chosen])
 
     def _read_counts(self, point: int, histogram: str) -> tuple[np.ndarray[Any, Any], ...]:
@@ -120,16 +120,16 @@ def _take(value: Numbers | Truths, chosen: np.ndarray[Any, Any]) -> Numbers | Tr
     return Numbers(low, low if value.exact else value.high[chosen])
 
 
-def _selected(part: Part, named: dict[str, Value], length: int) -> Numbers | Truths:
-    value = _broadcast(part.argument.evaluate(named), length)
-    if not part.given:
+def _selected(term: Term, named: dict[str, Value], length: int) -> Numbers | Truths:
+    value = _broadcast(term.argument.evaluate(named), length)
+    if not term.given:
         return value
-    return _take(value, np.broadcast_to(part.given.truth(named, "given").surely, length))
+    return _take(value, np.broadcast_to(term.given.truth(named, "given").surely, length))
 
 
-def _joined(part: Part, found: Sequence[Numbers | Truths]) -> Numbers | Truths:
+def _joined(term: Term, found: Sequence[Numbers | Truths]) -> Numbers | Truths:
     """The values of all parts of the run; of none, where a point has no draws yet."""
-    if part.function != "share":
+    if term.function != "share":
         return known(np.concatenate([np.empty(0), *(value.low for value in found if isinstance(value, Numbers))]))
     truths = [Truths(np.empty(0, bool), np.empty(0, bool)), *(value for value in found if isinstance(value, Truths))]
     return Truths(*(np.concatenate([getattr(each, end) for each in truths]) for end in ("surely", "possibly")))
