@@ -219,5 +219,7 @@ def test_journal_of_many_lines_that_are_mostly_doubled_is_written_anew(done, und
     journal.write_bytes(once * 400)
     assert status(done).draws == POINTS * DRAWS
     assert do_all(done) == []
-    assert sorted(journal.read_bytes().splitlines()) == sorted(set(once.splitlines()))
+    lines = journal.read_bytes().splitlines()
+    assert len(lines) == 4 + 2  # parts and tables
+    assert set(lines) <= set(once.splitlines())
     assert_whole(done, undisturbed)
