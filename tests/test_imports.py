@@ -55,6 +55,8 @@ TABLES = {"pandas", "pyarrow", "polars", "duckdb"}
 SPECS_AND_FACES = {"pydantic", "typer", "rich", "tomllib", "json"}
 PATHS = {"pathlib", "os", "shutil", "tempfile", "glob", "io"}
 COMPILER = {"numba", "llvmlite"}
+# jit hashes the sources that a kernel is compiled from; cache asks whose a file of compiled code is
+DISK_OF_KERNEL = {"kernel.lanes.jit": {"pathlib"}, "kernel.lanes.cache": {"os"}}
 
 
 def imported_names(source: str) -> set[str]:
@@ -136,8 +138,7 @@ def test_kernel_module_imports_only_those_before_it(module):
 
 @pytest.mark.parametrize("module", in_rooms("kernel"))
 def test_kernel_knows_no_tables_specs_or_paths(module):
-    # jit hashes the sources that a kernel is compiled from: the one path on this side
-    forbidden = TABLES | SPECS_AND_FACES | (PATHS - {"pathlib"} if module == "kernel.lanes.jit" else PATHS)
+    forbidden = TABLES | SPECS_AND_FACES | (PATHS - DISK_OF_KERNEL.get(module, set()))
     assert not outsiders(module) & forbidden
 
 

@@ -68,6 +68,12 @@ def test_pandas_polars_and_duckdb_read_the_folder(odd):
     assert mid == (frame.regime_f == "mid").sum()
 
 
+def test_duckdb_compares_points_as_numbers_when_told_their_type(odd):
+    rows = f"read_parquet('{odd}/draws/*/*.parquet', hive_types = {{'point': INT}})"
+    assert duckdb.sql(f"select count(*) from {rows} where point between 1 and 9").fetchall() == [(DRAWS,)]
+    assert duckdb.sql(f"select count(*) from {rows} where point < 1").fetchall() == [(DRAWS,)]
+
+
 def test_read_rows_is_pandas_read_parquet_with_a_point_to_compare(odd):
     frame = read_rows(odd)
     assert frame.columns[0] == "point"

@@ -1,9 +1,15 @@
 """A directory goes on from what its journal and its files agree on."""
 
 import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from small_store import (
+    DRAWS,
+    POINTS,
     SPEC,
     Stage,
     assert_whole,
@@ -17,14 +23,18 @@ from small_store import (
 from fastlstm import store
 from fastlstm.store import (
     Damaged,
+    MixedRuns,
+    OtherFormat,
     OtherSpec,
     PartEntry,
     PartId,
+    content_hash,
+    read_rows,
     read_spec,
     status,
     verify,
 )
-from fastlstm.store.journal import RunId, part_line
+from fastlstm.store.journal import RunId, part_line, seal, unseal
 
 # Resume
 
@@ -137,3 +147,79 @@ def test_status_of_ten_thousand_parts_looks_at_no_part(tmp_path):
     assert found.draws_by_point == dict.fromkeys(range(4), 20_000)
     assert found.bytes == 10_000 * (entry.rows.size + entry.counts.size)
     assert sorted(name for name, _ in stage.steps) == ["names", "read", "read"]
+
+
+# Formats, and lines of other runs
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the records in a file, each with a check that is right."""
+    texts = path.read_bytes().splitlines() if path.suffix == ".jsonl" else [path.read_bytes()]
+    records = [{key: value for key, value in unseal(text).items() if key != "check"} for text in texts]
+    for record in records:
+        change(record)
+    path.write_bytes(b"".join(seal(record) for record in records))
+
+
+@pytest.mark.parametrize(
+    ("number", "says"), [(2, "install a newer fastlstm"), (None, "use the fastlstm that wrote it")]
+)
+def test_directory_of_another_format_is_refused_with_what_to_do(done, number, says):
+    rewritten(done / "_run.json", lambda record: record.update(format=number) if number else record.pop("format"))
+    before = {file: (done / file).read_bytes() for file in files_of(done)}
+    for work in (begin, status, read_rows, verify, read_spec):
+        with pytest.raises(OtherFormat, match=f"{says}.*new directory"):
+            work(done)
+    assert {file: (done / file).read_bytes() for file in files_of(done)} == before
+
+
+STRANGERS = {
+    "another spec": {"run": "0" * 16},
+    "parts of other than 24 draws": {"part_draws": 8},
+    "another format": {"format": 2},
+}
+
+
+@pytest.mark.parametrize("says", STRANGERS)
+def test_lines_of_another_run_are_refused_and_named_and_nothing_is_changed(done, says):
+    shutil.copy(done / "_journal.jsonl", done / "_journal-1-of-2.jsonl")
+    rewritten(done / "_journal-1-of-2.jsonl", lambda record: record.update(STRANGERS[says]))
+    before = {file: (done / file).read_bytes() for file in files_of(done)}
+    for work in (begin, status, read_rows, content_hash):
+        with pytest.raises(MixedRuns, match=f"_journal-1-of-2.jsonl: has .* lines of .*{says}.*remove it"):
+            work(done)
+    for repair in (False, True):
+        (problem,) = verify(done, repair=repair)
+        assert problem.file == "_journal-1-of-2.jsonl"
+        assert says in problem.what
+    assert {file: (done / file).read_bytes() for file in files_of(done)} == before
+    (done / "_journal-1-of-2.jsonl").unlink()
+    assert do_all(done) == []
+
+
+def test_sealed_lines_that_fastlstm_does_not_write_are_damage(done, undisturbed):
+    lines = (done / "_journal.jsonl").read_bytes().splitlines()
+    broken = [
+        {"part": [-1, 0]}, {"part": [0]}, {"part": "00"}, {"first_draw": 1}, {"draws": 25}, {"draws": 0}, {"kept": 99},
+        {"rows": None}, {"footer": [1, "x"]}, {"counts": [1.5, "0" * 64]}, {"table": "../victim", "stored": None},
+        {"table": ["points"], "stored": None}, {"table": "points", "stored": [5, "0" * 63]},
+    ]  # fmt: skip
+    added = [seal(unseal(lines[-4]) | change) for change in broken] + [b'{"torn": 1\n']
+    assert b'"part"' in lines[-4]
+    (done / "_journal.jsonl").write_bytes(b"\n".join([*lines, *(line.rstrip() for line in added), b""]))
+    assert status(done).damaged_lines == len(added)
+    assert [problem.file for problem in verify(done)] == ["_journal.jsonl"]
+    assert do_all(done) == []
+    assert_whole(done, undisturbed)
+
+
+def test_journal_of_many_lines_that_are_mostly_doubled_is_written_anew(done, undisturbed):
+    journal = done / "_journal.jsonl"
+    once = journal.read_bytes()
+    journal.write_bytes(once * 400)
+    assert status(done).draws == POINTS * DRAWS
+    assert do_all(done) == []
+    lines = journal.read_bytes().splitlines()
+    assert len(lines) == 4 + 2  # parts and tables
+    assert set(lines) <= set(once.splitlines())
+    assert_whole(done, undisturbed)

@@ -1,6 +1,7 @@
 """The one orchestrator: a plan and a maker of parts in; committed parts and tables out.
 
-Parts are committed in the order in which they are made, by a thread of its own, while the next ones are computed.
+While the next parts are computed, one thread encodes and hashes those that are made, and another one brings what is
+encoded to the disk: all that waits for it at once, so that the device syncs them together.
 """
 
 from collections import deque
@@ -18,9 +19,9 @@ _WAITING_ROWS = 262_144
 
 
 class _Committer:
-    """Commits parts, one behind the other in a thread of its own; sums up the points that this session makes whole.
+    """Commits parts, and sums up the points that this session makes whole.
 
-    The thread encodes, hashes and waits for the disk.
+    A part goes through two threads: one encodes and hashes, the other waits for the disk.
     """
 
     def __init__(self, plan: Plan, directory: RunDirectory, failures: Failures, *, adds_up: bool) -> None:
@@ -29,13 +30,16 @@ class _Committer:
         self._directory = directory
         self._failures = failures
         self._begun_before = {part.point for part in directory.committed}
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="fastlstm-encoder")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="fastlstm-writer")
-        self._waiting: deque[tuple[int, Future[None]]] = deque()  # rows, and what commits them
+        self._waiting: deque[tuple[int, Future[Future[None]]]] = deque()  # rows, and what encodes and commits them
+        self._encoded: deque[EncodedPart] = deque()
 
     def __enter__(self) -> "_Committer":
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._encoder.shutdown(cancel_futures=True)
         self._writer.shutdown(cancel_futures=True)
 
     def submit(self, made: MadePart) -> None:
@@ -43,24 +47,30 @@ class _Committer:
         while self._waiting and (
             len(self._waiting) >= _WAITING_PARTS or sum(rows for rows, _ in self._waiting) + made.rows > _WAITING_ROWS
         ):
-            self._waiting.popleft()[1].result()
-        self._waiting.append((made.rows, self._writer.submit(self._commit, made)))
+            self._waiting.popleft()[1].result().result()
+        self._waiting.append((made.rows, self._encoder.submit(self._encode, made)))
         if self._adds_up and made.part.id.point not in self._begun_before:
             self.totals.add(made.part.id.point, made.part.draws, made.counts)
 
     def wait(self) -> None:
         """Come back when all that was submitted is committed. Raises DiskError."""
         while self._waiting:
-            self._waiting.popleft()[1].result()
+            self._waiting.popleft()[1].result().result()
 
-    def _commit(self, made: MadePart) -> None:
-        if made.part.id.point in self._failures:
-            return
-        try:
-            encoded: EncodedPart = made.encode()
-            self._directory.commit(encoded)
-        except Exception as error:  # noqa: BLE001 - raised again if it is not the point's
-            self._failures.add(made.part.id.point, error)
+    def _encode(self, made: MadePart) -> Future[None]:
+        """Encode a part, and come back with the promise that it is committed."""
+        if made.part.id.point not in self._failures:
+            try:
+                self._encoded.append(made.encode())
+            except Exception as error:  # noqa: BLE001 - raised again if it is not the point's
+                self._failures.add(made.part.id.point, error)
+        return self._writer.submit(self._commit)
+
+    def _commit(self) -> None:
+        """Commit all that is encoded by now, also what a later call was made for."""
+        parts = [self._encoded.popleft() for _ in range(len(self._encoded))]
+        if parts:
+            self._directory.commit(*parts)
 
 
 def sweep(

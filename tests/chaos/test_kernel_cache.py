@@ -1,5 +1,6 @@
 """A kernel cache that is damaged, mixed up, full or not writable costs time, and never gives another kernel."""
 
+import os
 import random
 import shutil
 
@@ -93,6 +94,41 @@ def test_kernel_of_another_process_is_not_taken_for_ones_own(cache, tmp_path, le
     number_1.write_bytes(kept[number_1])
     ledger.enter(Fault.CACHE_SHARED, verdict_of(times(2.0), 2.0))
     ledger.enter(Fault.CACHE_SHARED, verdict_of(times(3.0), 3.0))
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_cache_that_others_may_write_to_is_not_read(cache, ledger, suffix, mode):
+    times(2.0)
+    (file,) = [file for file in files_in(cache) if file.suffix == suffix]
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(mode)
+    compiled_anew = times(2.0)
+    assert hits(compiled_anew) == 0
+    ledger.enter(Fault.CACHE_DAMAGED, verdict_of(compiled_anew, 2.0))
+    assert hits(times(2.0)) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_cache_of_another_user_is_not_read(cache, ledger, suffix):
+    times(2.0)
+    (file,) = [file for file in files_in(cache) if file.suffix == suffix]
+    os.chown(file, 65534, -1)
+    compiled_anew = times(2.0)
+    assert hits(compiled_anew) == 0
+    ledger.enter(Fault.CACHE_DAMAGED, verdict_of(compiled_anew, 2.0))
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_link_in_a_cache_is_not_followed(cache, ledger, tmp_path, suffix):
+    times(2.0)
+    (file,) = [file for file in files_in(cache) if file.suffix == suffix]
+    elsewhere = file.rename(tmp_path / "elsewhere")
+    file.symlink_to(elsewhere)
+    compiled_anew = times(2.0)
+    assert hits(compiled_anew) == 0
+    ledger.enter(Fault.CACHE_DAMAGED, verdict_of(compiled_anew, 2.0))
 
 
 def test_full_cache_is_no_error(tmp_path, monkeypatch, ledger):

@@ -26,7 +26,7 @@ from fastlstm.sweep.plan import Shard
 
 pytestmark = pytest.mark.chaos
 
-MUTATIONS, FEW = 10_000, 400
+MUTATIONS, FEW = 10_000, 40
 CODES = {0, 1, 2, 3, 4, 74}
 COMMANDS = [["status"], ["verify"], ["claims"], ["merge"], ["verify", "--repair"], ["merge", "--incomplete"]]
 REPORT_EVERY = 40  # a page takes seconds where there is something to draw

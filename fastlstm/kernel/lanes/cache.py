@@ -5,11 +5,17 @@ machine code with another bit. Its index is read, changed and written back witho
 of two processes that begin with an empty cache, both write number 1, and the one kernel is then found under the
 key of the other. And a cache that cannot be written ends the program. So a file here begins with its digest and
 holds its own key, and whatever fails to load or to save is compiled again.
+
+The files are pickles and machine code: who can write them can run code as whoever reads them, and a digest is no
+guard against that. So each user has files of his own, written for his eyes alone, and a file that is another user's,
+or that others may write, is not read, wherever it lies.
 """
 
 import contextlib
 import hashlib
+import os
 import pickle
+import stat
 
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
@@ -35,7 +41,8 @@ class _KernelCache(FunctionCache):
         super().__init__(function)
         self._identity = identity
         plain = self._cache_file
-        self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base, plain._source_stamp)
+        own_name = f"{self._impl.filename_base}.user{os.geteuid()}"
+        self._cache_file = _CheckedFiles(self._cache_path, own_name, plain._source_stamp)
 
     def _index_key(self, sig, codegen):
         return sig, codegen.magic_tuple(), self._identity
@@ -74,7 +81,9 @@ class _CheckedFiles(IndexDataCacheFile):
     def _read(self, path):
         """What `_write` was given; None if it is not there, bit for bit, or of sources whose classes are gone."""
         try:
-            with open(path, "rb") as file:
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                if not _is_ours(os.fstat(file.fileno())):
+                    return None
                 content = file.read()
         except OSError:
             return None
@@ -89,4 +98,12 @@ class _CheckedFiles(IndexDataCacheFile):
     def _write(self, path, content):
         dumped = self._dump(content)
         with self._open_for_write(path) as file:
+            os.fchmod(file.fileno(), 0o600)
             file.write(hashlib.sha256(dumped).digest() + dumped)
+
+
+def _is_ours(info):
+    """Whether a file is a regular one that only this user may have written."""
+    return (
+        stat.S_ISREG(info.st_mode) and info.st_uid == os.geteuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )
