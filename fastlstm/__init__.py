@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from fastlstm.audit.replay import Replay, replay
 from fastlstm.audit.verify import verify
+from fastlstm.diagnosis import assert_gradients, diagnose
 from fastlstm.names import PARAMETERS
 from fastlstm.runs import Run, read
 from fastlstm.spec import SpecError, load
@@ -19,6 +20,8 @@ __all__ = [
     "Run",
     "SpecError",
     "Trace",
+    "assert_gradients",
+    "diagnose",
     "forward",
     "gradients",
     "load",
