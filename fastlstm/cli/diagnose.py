@@ -52,7 +52,7 @@ def _function(source: str) -> Callable[..., Any]:
     sys.modules[path.stem] = module  # dataclasses and pickles look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - whatever somebody's file raises is told in a sentence
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever somebody's file raises is told in a sentence
         fail(BAD_SPEC, f"{path} cannot be run: {type(error).__name__}: {error}")
     function: Callable[..., Any] | None = getattr(module, name, None)
     if function is None:

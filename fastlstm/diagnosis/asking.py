@@ -127,6 +127,8 @@ class Asker:
                 raise Misfit(f"{self.name} returns the shape {array.shape}; it must return {wanted}")
             named = {"y" if array.ndim == way.has_axis + 1 else "loss": array}
         names = self._names(named)
+        if not names:
+            raise NoAnswer(f"{self.name} returns no output; it must return {wanted}")
         columns = []
         for name in names:
             source = _source(name, named) or name

@@ -82,7 +82,7 @@ class Comparison:
         factors = []
         for n, answers in enumerate(self.answers):
             right = self.bench.single_columns[n][0]
-            factor = float((answers * right).sum() / (right * right).sum())
+            factor = float((answers * right).sum() / (right * right).sum()) if right.any() else 0.0
             if factor == 0 or off(factor * right, answers).max() > self.tolerance:
                 return None
             factors.append(factor)

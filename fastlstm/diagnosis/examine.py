@@ -85,10 +85,13 @@ def _diagnose(
     if match is None:
         if verdict := _one_slip(asker, comparison):
             return verdict
-        if layout is None and (own := comparison.own_order(in_one_array=asker.in_one_array)):
-            return _diagnose(function, kind, own, progress, leave_out)
         try:
-            match = search.pair() or search.ladder()
+            match = search.pair()
+            if match is None and layout is None and (own := comparison.own_order(in_one_array=asker.in_one_array)):
+                verdict = _diagnose(function, kind, own, progress, leave_out)
+                if verdict.right or verdict.mistakes:
+                    return verdict
+            match = match or search.ladder()
         except OutOfTime:
             progress(f"no answer within {SECONDS:.0f} seconds")
     if match is None:
@@ -136,7 +139,7 @@ def _agreement(asker: Asker, bench: Bench, match: Match, order: str) -> Verdict:
         return Verdict(False, paragraphs(text, LIMITS), departs=Departure(label(bench.names[0]), probe.steps, right))
     count = sum(len(columns(bench.names, probe.steps)) for probe in bench.probes)
     head += (
-        f". All {count} columns agree to {max(match.distance, 1e-16):.0e} ({_ASKED}), and on {len(probe.params)} draws "
+        f". All {count} columns agree to {max(match.distance, 1e-14):.0e} ({_ASKED}), and on {len(probe.params)} draws "
     )
     head += "with large parameters."
     hidden = sorted(id for candidate in match.sets for id in candidate.ids if not candidate.differentiated)
@@ -172,7 +175,7 @@ def _named(asker: Asker, comparison: Comparison, match: Match, order: str) -> Ve
         f"{asker.name}: wrong. {comparison.described()}",
         order and f"Its order: {order}.",
         f"{number(len(mistakes), 'mistake').capitalize()} {gives} ({count} of {count} columns to "
-        f"{max(match.distance, 1e-16):.0e}; {_ASKED}; the next candidate is off by {match.next_distance:.2g}):",
+        f"{max(match.distance, 1e-14):.0e}; {_ASKED}; the next candidate is off by {match.next_distance:.2g}):",
         map(str, mistakes),
         f"The same numbers come from: {named(equals)}." if equals else "",
         LIMITS,

@@ -1,5 +1,6 @@
 """What diagnose says: the verdict as values, and as the text that a student reads."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,10 @@ class Departure:
     steps: int
     distance: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, which has no number for what is not finite."""
+        return self.__dict__ | {"distance": self.distance if math.isfinite(self.distance) else None}
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -94,7 +99,7 @@ class Verdict:
             "right": self.right,
             "mistakes": [finding.__dict__ for finding in self.mistakes],
             "equals": [[finding.id for finding in findings] for findings in self.equals],
-            "departs": None if self.departs is None else self.departs.__dict__,
+            "departs": None if self.departs is None else self.departs.as_dict(),
             "order": self.order,
             "text": self.text,
         }

@@ -18,7 +18,7 @@ OUTPUT = (
 HIDDEN = (
     Mistake(
         "B2.none", "nothing comes back through h_{t+1}: the carry of dh_t is lost (the truncation of 1997, mode cec)",
-        {"back": "zero"}, "CaptainE/RNN-LSTM-in-numpy#1",
+        {"back": "zero"},
     ),
     *(
         Mistake(
@@ -48,7 +48,7 @@ HIDDEN = (
 CELL = (
     Mistake(
         "B3.f_t", "f_t stands where f_{t+1} belongs in dC_t", {"carry": ("f[t+1]", "f[t]")},
-        "the worked solution of docs/derivation.md",
+        "the worked solution",
     ),
     Mistake("B3.none", "the carry f_{t+1} dC_{t+1} is lost or overwritten", {"carry": "zero"}, "apache/mxnet#4057"),
     Mistake("B3.nof", "f_{t+1} is missing before dC_{t+1}", {"carry": "dC[t+1]"}),
@@ -84,7 +84,7 @@ CELL = (
 GATE_VALUES = (
     Mistake("B4.C", "C_t stands where tanh C_t belongs in do_t", {"do": "dh[t] * C[t]"}),
     Mistake("B4.h", "h_t stands where tanh C_t belongs in do_t", {"do": "dh[t] * h[t]"}),
-    Mistake("B4.dC", "dC_t stands where dh_t belongs in do_t", {"do": ("dh[t]", "dC[t]")}, "lhnguyen102/cuTAGI#77"),
+    Mistake("B4.dC", "dC_t stands where dh_t belongs in do_t", {"do": ("dh[t]", "dC[t]")}),
     Mistake("B4.old", "C_{t-1} stands where C_t belongs in do_t", {"do": ("C[t]", "C[t-1]")}, NOTEBOOK),
     Mistake("B4.g", "g_t stands where tanh C_t belongs in do_t", {"do": "dh[t] * g[t]"}),
     Mistake(

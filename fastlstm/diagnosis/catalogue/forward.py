@@ -27,7 +27,7 @@ MISTAKES = (
     ),
     Mistake(
         "F4.swap", "f and i stand in each other's place in the cell; the gradients are the book's",
-        {"C": "i[t] * C[t-1] + f[t] * g[t]"},
+        {"C": "i[t] * C[t-1] + f[t] * g[t]"}, "NX-AI/xlstm#98",
     ),
     Mistake(
         "F4.fg", "f_t stands where i_t belongs in the cell; the gradients are the book's", {"C": ("i[t]", "f[t]")},
@@ -35,7 +35,7 @@ MISTAKES = (
     ),
     Mistake(
         "F4.plus", "i_t + g_t stands where i_t g_t belongs in the cell; the gradients are the book's",
-        {"C": ("i[t] * g[t]", "i[t] + g[t]")},
+        {"C": ("i[t] * g[t]", "i[t] + g[t]")}, "MartinuzziFrancesco/torchrecurrent#22",
     ),
     Mistake(
         "F4.1-f", "1 - f_t stands where i_t belongs in the cell; the gradients are the book's",
@@ -58,7 +58,7 @@ MISTAKES = (
     ),
     Mistake(
         "F5.old", "h_t = o_t tanh(C_{t-1}), made of the cell before its update; the gradients are the book's",
-        {"h": "o[t] * tanh(C[t-1])"},
+        {"h": "o[t] * tanh(C[t-1])"}, "borelien/entailment-neural-attention-lstm-tf#3",
     ),
     Mistake(
         "F7.linear", "the output has no sigmoid, y_t = z^y_t, and the gradients are those of that",

@@ -31,7 +31,7 @@ HIDDEN_WEIGHTS = (
     Mistake("B9.last", "dW_h is that of step T alone, not summed", each("grad_W_h{k}", "dW_h{k}[T]")),
     Mistake(
         "B9.T", "the sum of dW_h runs over an index that its terms lack: T times the term of step T",
-        each("grad_W_h{k}", "T * dW_h{k}[T]"), "the worked solution of docs/derivation.md",
+        each("grad_W_h{k}", "T * dW_h{k}[T]"), "the worked solution",
     ),
 )  # fmt: skip
 
@@ -87,7 +87,7 @@ ENDS = (
 TRUNCATIONS = (
     Mistake(
         "M3", "nothing comes back through step t+1, neither in dh_t nor in dC_t (a one-step gradient, mode local)",
-        {"back": "zero", "carry": "zero"}, "the worked solution of docs/derivation.md; FluxML/Flux.jl#1209",
+        {"back": "zero", "carry": "zero"}, "the worked solution; CaptainE/RNN-LSTM-in-numpy#1; FluxML/Flux.jl#1209",
     ),
     Mistake(
         "T.win2", "truncated: nothing comes back across every second step",
@@ -105,7 +105,10 @@ SCALE = (
         "S.2", "all gradients are twice too large: the one half of the squared error is missing",
         {"delta": "2 * ({})"},
     ),
-    Mistake("S./T", "all gradients are divided by the number of steps", {"delta": "({}) / T"}, "karpathy/char-rnn#70"),
+    Mistake(
+        "S./T", "all gradients are divided by the number of steps", {"delta": "({}) / T"},
+        "karpathy/char-rnn#70 (where it is meant)",
+    ),
     Mistake("S./D", "all gradients are divided by the number of draws in the batch", {"delta": "({}) / len(zero)"}),
     Mistake("S.clip", "dh_t is clipped to [-1, 1] at every step", {"dh": "clip({}, -1, 1)"}),
     Mistake(
