@@ -13,6 +13,7 @@ from fastlstm.diagnosis.formula_text import formulas
 from fastlstm.diagnosis.mistake import compose
 from fastlstm.diagnosis.outputs import OUTPUTS, Kind
 from fastlstm.diagnosis.probes import Takes
+from fastlstm.diagnosis.spellings import made_of
 from fastlstm.oracles import naive
 from fastlstm.oracles.naive import NAMES, Array
 
@@ -99,9 +100,12 @@ have numbers of their own, and how far the nearest two of different numbers are,
 """
 
 ALIKE = """
-With the 14, dx, h0 and C0 these have equal numbers: {alike}. A forward mistake is also known with the
-gradients that are right for it, which is what automatic differentiation and finite differences of a wrong forward pass
-give.
+With the 14, dx, h0 and C0 these have equal numbers: {alike}. Some are made of others, line by
+line, so that both are listed: {made}.
+
+A forward mistake is also known with the gradients that are right for it, which is what automatic differentiation and
+finite differences of a wrong forward pass give; it then has the numbers of `F3.sigmoid*` and `F5.C*`, where these are
+meant. f and i in each other's place, with the gradients of that and the 14 in one array, is another order of the gates.
 """
 
 CATALOGUE_HEAD = """
@@ -143,9 +147,7 @@ SOLUTION = {
     "dC_t, final: dh_t o_t (1 - tanh^2 C_t)": homework("dC"),
     "do_t = dh_t tanh C_t": homework("do"),
     "df_t = dC_t C_{t-1}": homework("df"),
-    "df_t with the first dC_t": homework("df", "first"),
     "di_t = dC_t g_t": homework("di"),
-    "di_t with the first dC_t": homework("di", "first"),
     "dW_hi, summed over t": homework("W_hi", "sum over t"),
     "dW_hi as written: a sum over i = 1..T of terms in t, t left at T": homework("W_hi", "as written"),
     "dW_hi by dz/dC_t at its word": homework("W_hi", "by dz/dC"),
@@ -207,6 +209,11 @@ def alike(ids: Sequence[str], same: Any) -> str:
     return "; ".join(" = ".join(ids[at] for at in sorted(group)) for group in groups)
 
 
+def made() -> str:
+    wholes = made_of().items()
+    return "; ".join(f"{whole} = {' + '.join(id for id in CATALOGUE if id in parts)}" for whole, parts in wholes)
+
+
 def catalogue() -> Iterator[str]:
     ids, columns = numbers("gradients", (*NAMES, "h0", "C0", "dx"))
     distance = apart(columns)
@@ -241,7 +248,7 @@ def page() -> str:
             *(f"    {line}\n" for line in text.splitlines()),
             STUDY.format(count=len(CATALOGUE)),
             *(f"{line}\n" for line in study()),
-            ALIKE.format(alike=alike(ids, apart(columns) < ROUNDING)),
+            ALIKE.format(alike=alike(ids, apart(columns) < ROUNDING), made=made()),
             CATALOGUE_HEAD,
             *(f"{line}\n" for line in catalogue()),
         ]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import chdir
 from itertools import islice
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from diagnosis_samples import (
     random_sets,
 )
 from hand_written import by_differences, written_by_hand
+from typer.testing import CliRunner
 
 import fastlstm
+from fastlstm.cli import app
 from fastlstm.diagnosis import NoAnswer, diagnose
 from fastlstm.diagnosis.catalogue import CATALOGUE
 from fastlstm.diagnosis.layouts import Layout
 from fastlstm.diagnosis.probes import Takes, strong_probe
+from fastlstm.diagnosis.spellings import made_of
 from fastlstm.oracles import naive
 
 FASTLSTM = Path(sys.executable).with_name("fastlstm")
@@ -50,9 +54,9 @@ def test_a_mistake_in_plain_python_is_named(id):
     verdict = diagnose(written_by_hand(lines_of([id])))
     assert not verdict.right
     assert is_named(verdict, (id,))
-    sets = [{finding.id for finding in found} for found in (verdict.mistakes, *verdict.equals)]
-    if len(sets) > 1:
-        assert set.union(*sets) in [*SAME_NUMBERS, {id, CONSISTENT.get(id)}] or set.union(*sets) == {id}
+    for equal in verdict.equals:
+        ids = {finding.id for finding in equal}
+        assert {id} | ids in SAME_NUMBERS or ids in ({id}, {CONSISTENT.get(id)}, made_of().get(id))
     assert all(finding.sentence in str(verdict) for finding in verdict.mistakes)
     assert verdict.departs is not None
 
@@ -92,9 +96,9 @@ def test_a_mistake_in_a_forward_pass_is_named_from_its_central_differences(id):
 # --- more than one -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "sets"), [(2, 20), (4, 6)])
+@pytest.mark.parametrize(("size", "sets"), [(2, 12), (4, 4)])
 def test_some_mistakes_at_once_are_named(size, sets):
-    """A fixed sample; benchmarks/diagnosis.py has ten times as many."""
+    """A fixed sample; benchmarks/diagnosis.py has more than ten times as many."""
     for ids in islice(random_sets(size, seed=size), sets):
         verdict = diagnose(written_by_hand(lines_of(ids)))
         assert is_named(verdict, ids), f"{ids}: {verdict}"
@@ -109,16 +113,14 @@ def test_eight_mistakes_of_a_public_notebook_are_named():
 
 
 def test_an_unknown_mistake_is_not_given_a_name():
-    def gradients(params, x, dy, h0, C0):  # the gate's own bias is forgotten in its carry
-        return naive.gradients(params, x, np.where(dy > 0, dy, 0.5 * dy), h0, C0).params
-
-    verdict = diagnose(gradients)
+    verdict = diagnose(written_by_hand({"dW_hc": "dz_c[t] * tanh(h[t-1])", "db_o": "dz_o[t] + 0.1"}))
     assert (verdict.right, verdict.mistakes) == (False, ())
     assert "No known mistake" in str(verdict)
-    assert verdict.departs.steps == 1
+    assert (verdict.departs.output, verdict.departs.steps) == ("db_o", 1)
+    assert "B11" in str(verdict)
 
 
-@pytest.mark.parametrize("id", ["B5.C_t", "B3.h", "B10.x-1"])
+@pytest.mark.parametrize("id", ["B12.y", "B9.C", "B10.x-1"])
 def test_a_mistake_that_is_held_out_is_not_given_another_name(id):
     verdict = diagnose(written_by_hand(lines_of([id])), leave_out=[id])
     assert (verdict.right, verdict.mistakes) == (False, ())
@@ -150,7 +152,7 @@ def reordered(layout, *, batched):
     return of_a_batch if batched else of_one_draw
 
 
-ORDERS = ["fioc", "ifoc", "ifco", "icfo", "iofc", "cifo", "fico", "focx".replace("x", "i")]
+ORDERS = ["fioc", "ifoc", "ifco", "icfo", "iofc", "cifo", "fico", "foci"]
 
 
 @pytest.mark.parametrize("batched", [True, False], ids=["batch", "one draw"])
@@ -350,13 +352,14 @@ def nothing(params, x, dy):
 )
 def test_the_command_ends_with_its_exit_code(tmp_path, arguments, code, told):
     (tmp_path / "mine.py").write_text(MINE)
-    done = subprocess.run([FASTLSTM, "diagnose", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
+    with chdir(tmp_path):
+        done = CliRunner().invoke(app, ["diagnose", *arguments])
+    assert done.exit_code == code, done.stderr
     assert told in (done.stderr if code == 2 else done.stdout)
-    assert "Traceback" not in done.stderr
+    assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
-def test_the_command_prints_json(tmp_path):
+def test_the_command_in_a_process_of_its_own_prints_json(tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     command = [FASTLSTM, "diagnose", "mine.py:local", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -1,6 +1,8 @@
 """The catalogue of mistakes: every line is held to the twin, and every mistake is caught by the kernel."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from fastlstm.diagnosis.catalogue import CATALOGUE
 from fastlstm.diagnosis.formula_text import formulas, link
 from fastlstm.diagnosis.mistake import BOOK, FORMULA, RIGHT, Mistake, compose
 from fastlstm.diagnosis.probes import Takes, ordinary_probes, strong_probe
+from fastlstm.diagnosis.spellings import made_of
 from fastlstm.oracles import naive
 
 ROOT = Path(__file__).parents[1]
@@ -113,6 +116,14 @@ def test_links_lead_to_the_section_that_derives_the_formula():
         assert f"tag{{{formula}}}" in titles[anchor]
 
 
+def test_page_of_the_catalogue_is_what_the_code_declares_and_says():
+    make = [sys.executable, "docs/make_diagnose.py"]
+    made = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not made.stderr
+    page = (ROOT / "docs" / "diagnose.md").read_text()
+    assert page == made.stdout, "make it again: python docs/make_diagnose.py > docs/diagnose.md"
+
+
 def test_mistakes_that_replace_the_same_line_exclude_each_other():
     assert compose([CATALOGUE["B3.none"], CATALOGUE["B3.nof"]]) is None
     assert compose([CATALOGUE["B3.f_t"], CATALOGUE["B3.none"]]) is None
@@ -122,6 +133,17 @@ def test_a_mistake_of_one_gate_overrules_that_of_all_gates():
     lines = compose([CATALOGUE["B8.act"], CATALOGUE["B8.fs"]])
     assert lines["slope_f"] == "sigmoid(f[t])"
     assert "sigmoid(i[t])" in lines["slope_i"]
+
+
+def test_mistakes_that_are_made_of_others_are_known_as_such():
+    assert made_of() == {
+        "F3.sigmoid*": {"F3.sigmoid", "B8.ckind"},
+        "F5.C*": {"F5.C", "B4.C", "B3.slope"},
+        "B6.swap": {"B6.i", "B7.g"},
+        "B8.none": {f"B8.{k}none" for k in "fioc"},
+        "B8.act": {f"B8.{k}act" for k in "fioc"},
+        "M3": {"B2.none", "B3.none"},
+    }
 
 
 def test_replaced_parts_and_wraps_are_made_together():

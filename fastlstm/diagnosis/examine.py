@@ -15,6 +15,7 @@ from fastlstm.diagnosis.mistake import compose
 from fastlstm.diagnosis.outputs import Kind, columns, computed, label
 from fastlstm.diagnosis.probes import DRAWS, LENGTHS, ordinary_probes, strong_probe
 from fastlstm.diagnosis.search import COARSEST, GAP, Match, OutOfTime, Progress, Search
+from fastlstm.diagnosis.spellings import other_spellings
 from fastlstm.diagnosis.verdict import LIMITS, Departure, Finding, Verdict, findings, named, number, paragraphs
 from fastlstm.oracles.naive import Array
 
@@ -82,6 +83,11 @@ def _diagnose(
     match = search.single()
     if match and Candidate() in match.sets:
         return _agreement(asker, bench, match, order)
+    if match and layout is None and asker.in_one_array and any(candidate.differentiated for candidate in match.sets):
+        # f and i in each other's place, with the gradients of that, is another order of the gates
+        own = comparison.own_order(in_one_array=True)
+        if own and (verdict := _diagnose(function, kind, own, progress, leave_out)).right:
+            return verdict
     if match is None:
         if verdict := _one_slip(asker, comparison):
             return verdict
@@ -168,7 +174,8 @@ def _by_length(factors: Sequence[float]) -> str:
 
 def _named(asker: Asker, comparison: Comparison, match: Match, order: str) -> Verdict:
     """The mistakes that give the numbers."""
-    mistakes, *equals = (findings(candidate) for candidate in match.sets)
+    sets = dict.fromkeys([*match.sets, *(other for candidate in match.sets for other in other_spellings(candidate))])
+    mistakes, *equals = map(findings, sets)
     count = sum(answers.shape[1] for answers in comparison.answers)
     gives = "gives your numbers" if len(mistakes) == 1 else "together give your numbers"
     text = paragraphs(

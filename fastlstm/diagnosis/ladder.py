@@ -67,18 +67,18 @@ class Ladder:
         steps = [Step(ids, self._agreeing(ids), columns) for ids in different.values()]
         return sorted(steps, key=lambda step: (-step.agreeing, len(step.ids), self._changed(step.ids)))
 
-    def exchanged(self, ids: Ids) -> list[Ids]:
-        """The sets with one mistake exchanged for another that explain all columns as well."""
-        everything = sum(answers.shape[1] for answers in self._answers)
+    def exchanged(self, ids: Ids, longest: int = -1) -> list[Ids]:
+        """The sets with one mistake exchanged for another that agree as well on the probes up to the longest one."""
+        probes = range(len(self._answers))[: longest + 1 or None]
         others = {_with(tuple(kept for kept in ids if kept != id), other) for id in ids for other in self._ids}
-        fitting = []
+        alike = []
         for other in sorted(others - {ids}):
             self._check_time()
             if len(set(other)) < len(ids) or self._composed(other) is None:
                 continue
-            if self._good(other, 0).all() and self._agreeing(other) == everything:
-                fitting.append(other)
-        return fitting
+            if not any((self._good(ids, n) & ~self._good(other, n)).any() for n in probes):
+                alike.append(other)
+        return alike
 
     def _rung(self, sets: list[Ids], n: int) -> list[Ids]:
         """The sets that explain most of one probe, best first; a column that none of them mends is passed over."""
@@ -97,7 +97,9 @@ class Ladder:
                 waiting.setdefault(more, passed)
             if not mended and not done:
                 waiting[ids] = passed | {target}
-        return done
+        # What is alike on this probe may differ on the next: an exchanged mistake may only mend with another one.
+        alike = [other for ids in done[:2] for other in self.exchanged(ids, n)]
+        return list(dict.fromkeys([*done, *alike]))[: 2 * WIDTH]
 
     def _mended(self, ids: Ids, target: int, n: int, at_once: int) -> list[Ids]:
         """The set with the fewest more mistakes that bring a column right and break none; all of that size."""
