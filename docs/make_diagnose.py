@@ -233,7 +233,7 @@ def catalogue() -> Iterator[str]:
         texts = ("<br>".join(formulas(mistake.changes, lines)) for lines in (compose([mistake]) or {}, {}))
         computed, right = (text.replace("|", r"\|") for text in texts)
         cells = (f"`{id}`", mistake.sentence, f"{computed}", f"{right}", shows, nearest, mistake.source)
-        yield f"| {' | '.join(cells)} |".replace("<>", "&lt;&gt;") if "<>" in id else f"| {' | '.join(cells)} |"
+        yield f"| {' | '.join(cells)} |"
 
 
 def page() -> str:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from fastlstm.diagnosis.mistake import GATES, RIGHT
+from fastlstm.diagnosis.mistake import RIGHT
+from fastlstm.oracles.naive import GATES
 
 _PAGE = "docs/derivation.md"
 _SECTIONS = {"F": "the-forward-pass", "B": "question-1-the-gradients-at-step-t"}

@@ -11,9 +11,7 @@ values: BOOK. A mistake changes some of its lines, in one of three ways:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from fastlstm.oracles.naive import BACKWARD, ENDS, FORWARD
-
-GATES = {"f": "f", "i": "i", "o": "o", "c": "g"}  # the letter of a gate's parameters -> its value
+from fastlstm.oracles.naive import BACKWARD, ENDS, FORWARD, GATES
 
 BOOK = {
     "slope_y": "y[t] * (1 - y[t])",

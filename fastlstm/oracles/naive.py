@@ -23,9 +23,7 @@ Mode = Literal["full", "cec", "local"]
 LossKind = Literal["sum", "last", "mse", "bce"]
 Quantities = dict[str, Any]
 
-GATES = "fioc"
-_VALUE = {"f": "f", "i": "i", "o": "o", "c": "g"}  # what the pre-activation of each gate becomes
-_SLOPE = {"f": "sigmoid_slope", "i": "sigmoid_slope", "o": "sigmoid_slope", "c": "tanh_slope"}
+GATES = {"f": "f", "i": "i", "o": "o", "c": "g"}  # the letter in a gate's parameters -> its value
 
 
 class Parameters(NamedTuple):
@@ -110,7 +108,7 @@ def tanh_slope(z: Array) -> Array:
 
 
 def _magnitude(z: Array) -> Array:
-    """|z|, or for complex z, which a complex step makes, its continuation beside the real line."""
+    """|z|; for the complex z of a complex step its continuation beside the real line."""
     return np.where(z.real < 0, -z, z)
 
 
@@ -142,8 +140,8 @@ BACKWARD: dict[str, dict[str, str]] = {  # for t = T..1
     "B5": {"df": "dC[t] * C[t-1]"},
     "B6": {"di": "dC[t] * g[t]"},
     "B7": {"dg": "dC[t] * i[t]"},
-    "B8": {f"slope_{k}": f"{_SLOPE[k]}(z_{k}[t])" for k in GATES}
-    | {f"dz_{k}": f"d{_VALUE[k]}[t] * slope_{k}[t]" for k in GATES},
+    "B8": {f"slope_{k}": f"{'tanh' if k == 'c' else 'sigmoid'}_slope(z_{k}[t])" for k in GATES}
+    | {f"dz_{k}": f"d{value}[t] * slope_{k}[t]" for k, value in GATES.items()},
     "B9": {f"dW_h{k}": f"dz_{k}[t] * h[t-1]" for k in GATES},
     "B10": {f"dW_x{k}": f"dz_{k}[t] * x[t]" for k in GATES},
     "B11": {f"db_{k}": f"dz_{k}[t]" for k in GATES},
@@ -180,21 +178,14 @@ def _expressions(
     section: Mapping[str, Mapping[str, str]], replaced: Mapping[str, str], only: Container[str] | None = None
 ) -> list[tuple[str, CodeType]]:
     """The quantities of a section in their order, all or only some, with what computes them."""
-    return [
-        (name, _compiled(replaced.get(name, expression)))
-        for formulas in section.values()
-        for name, expression in formulas.items()
-        if only is None or name in only
-    ]
+    lines = (line for formulas in section.values() for line in formulas.items() if only is None or line[0] in only)
+    return [(name, _compiled(replaced.get(name, expression))) for name, expression in lines]
 
 
 def forward_quantities(
     p: Parameters, x: Array, h0: Array, C0: Array, replaced: Mapping[str, str] | None = None
 ) -> Quantities:
-    """F1 to F7: every quantity as the list of its values at t = 0..T+1, each (draws,).
-
-    The arrays have one dtype, which may be complex. Expressions in `replaced` stand in for those of the table.
-    """
+    """F1 to F7: every quantity as the list of its values at t = 0..T+1, each (draws,), in one dtype, maybe complex."""
     steps, zero = x.shape[1], np.zeros_like(h0)
     values: Quantities = {**_FUNCTIONS, **p._asdict(), "T": steps, "zero": zero, "x": [zero, *x.T, zero]}
     expressions = _expressions(FORWARD, replaced or {})
@@ -210,10 +201,7 @@ def forward_quantities(
 def backward_quantities(
     trace: Quantities, dy: Array, replaced: Mapping[str, str] | None = None, *, only: Container[str] | None = None
 ) -> Quantities:
-    """B1 to B16 added to what `forward_quantities` computed; the sums over t are `grad_W_hf` and so on, (draws,).
-
-    With `only`, the names of quantities, the others are not computed.
-    """
+    """B1 to B16, all or `only` some, added to a trace; the sums over t are `grad_W_hf` and so on, (draws,)."""
     replaced, steps, zero = replaced or {}, trace["T"], trace["zero"]
     values = {**trace, "dy": [zero, *dy.T, zero]}
     values |= {name: [zero] * (steps + 2) for lines in BACKWARD.values() for name in lines}

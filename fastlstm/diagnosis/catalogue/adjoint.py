@@ -1,6 +1,7 @@
 """Mistakes on the way back through one step, B1 to B8, and in what it takes from the next one."""
 
-from fastlstm.diagnosis.mistake import GATES, Mistake, each
+from fastlstm.diagnosis.mistake import Mistake, each
+from fastlstm.oracles.naive import GATES
 
 NOTEBOOK = "nicklashansen/rnn_lstm_from_scratch#1"
 
