@@ -19,6 +19,7 @@ from importlib.metadata import version
 
 from fastlstm.audit.replay import Replay, replay
 from fastlstm.audit.verify import verify
+from fastlstm.diagnosis import assert_gradients, diagnose
 from fastlstm.interop import from_keras, from_torch, to_torch
 from fastlstm.names import PARAMETERS
 from fastlstm.runs import Run, read
@@ -35,6 +36,8 @@ __all__ = [
     "Run",
     "SpecError",
     "Trace",
+    "assert_gradients",
+    "diagnose",
     "forward",
     "from_keras",
     "from_torch",

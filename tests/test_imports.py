@@ -29,6 +29,7 @@ ROOMS = {
     "kernel": {"names", "measures"},
     "spec": {"names", "measures", "claims"},
     "store": set(),
+    "diagnosis": {"oracles"},
     "unit": {"names", "threads", "kernel"},
     "interop": {"names"},
     "tables": {"names", "measures", "intervals", "spec", "store"},
@@ -37,8 +38,20 @@ ROOMS = {
     "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "tables", "verdicts", "runs"},
     "audit": {"names", "measures", "oracles", "kernel", "spec", "store", "unit", "tables", "runs", "sweep"},
     "report": {"measures", "intervals", "oracles", "store", "tables", "runs", "audit"},
-    "__init__": {"names", "spec", "unit", "interop", "runs", "sweep", "audit"},
-    "cli": {"__init__", "names", "measures", "threads", "spec", "store", "runs", "sweep", "audit", "report"},
+    "__init__": {"names", "spec", "diagnosis", "unit", "interop", "runs", "sweep", "audit"},
+    "cli": {
+        "__init__",
+        "names",
+        "measures",
+        "threads",
+        "spec",
+        "diagnosis",
+        "store",
+        "runs",
+        "sweep",
+        "audit",
+        "report",
+    },
 }
 # Within the kernel, each module may import those before it.
 KERNEL = (

@@ -1,14 +1,18 @@
 """The univariate LSTM and its gradients in plain NumPy: the twin that fastlstm is measured against.
 
-It imports nothing from fastlstm and takes no short cut: one Python loop over the steps, vectorised over the
-draws, in the equations of docs/derivation.md (their ids stand in the comments). It computes in the dtype it
-is given: float32, float64 or longdouble. Gradients that leave the range of that dtype overflow or underflow
-here; `exact.py` has no such limits.
+It imports nothing from fastlstm and takes no short cut. The equations of docs/derivation.md stand below as tables,
+a line for each quantity under the id of its formula, and one loop over the steps evaluates them, vectorised over the
+draws. A gradient mode replaces lines of the tables; so does a mistake that `fastlstm.diagnose` knows. It computes in
+the dtype it is given: float32, float64 or longdouble. Gradients that leave the range of that dtype overflow or
+underflow here; `exact.py` has no such limits.
 
 Shapes: params (draws, 14) in the order of `NAMES`; x, dy and every column of a trace (draws, steps);
 h0 and C0 (draws,) or a number. Column t - 1 of a (draws, steps) array belongs to step t = 1..T.
 """
 
+from collections.abc import Callable, Container, Mapping
+from functools import cache
+from types import CodeType
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -17,6 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 Mode = Literal["full", "cec", "local"]
 LossKind = Literal["sum", "last", "mse", "bce"]
+Quantities = dict[str, Any]
+
+GATES = {"f": "f", "i": "i", "o": "o", "c": "g"}  # the letter in a gate's parameters -> its value
 
 
 class Parameters(NamedTuple):
@@ -82,45 +89,136 @@ class Loss(NamedTuple):
 
 def sigmoid(z: Array) -> Array:
     """S1: s(z) = 1 / (1 + exp(-z)), accurate in both tails."""
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
+    e = np.exp(-_magnitude(z))
+    return np.where(z.real >= 0, 1 / (1 + e), e / (1 + e))
 
 
 def sigmoid_slope(z: Array) -> Array:
     """S2: s'(z) = s(z) (1 - s(z)), without the cancellation of 1 - s."""
-    e = np.exp(-np.abs(z))
+    e = np.exp(-_magnitude(z))
     slope: Array = e / (1 + e) ** 2
     return slope
 
 
 def tanh_slope(z: Array) -> Array:
     """S3: tanh'(z) = 1 - tanh^2 z, without the cancellation."""
-    e = np.exp(-2 * np.abs(z))
+    e = np.exp(-2 * _magnitude(z))
     slope: Array = 4 * e / (1 + e) ** 2
     return slope
 
 
+def _magnitude(z: Array) -> Array:
+    """|z|; for the complex z of a complex step its continuation beside the real line."""
+    return np.where(z.real < 0, -z, z)
+
+
+# Quantity -> expression, in the order of evaluation. v[0] is the initial state or 0, v[T+1] is 0, `zero` is 0.
+
+FORWARD: dict[str, dict[str, str]] = {  # for t = 1..T
+    "F1": {f"z_{k}": f"W_h{k} * h[t-1] + W_x{k} * x[t] + b_{k}" for k in GATES},
+    "F2": {k: f"sigmoid(z_{k}[t])" for k in "fio"},
+    "F3": {"g": "tanh(z_c[t])"},
+    "F4": {"C": "f[t] * C[t-1] + i[t] * g[t]"},
+    "F5": {"h": "o[t] * tanh(C[t])"},
+    "F6": {"z_y": "W_y * h[t] + b_y"},
+    "F7": {"y": "sigmoid(z_y[t])"},
+}
+BACKWARD: dict[str, dict[str, str]] = {  # for t = T..1
+    "B1": {"slope_y": "sigmoid_slope(z_y[t])", "delta": "dy[t] * slope_y[t]"},
+    "B2": {
+        "out": "W_y * delta[t]",
+        "back": " + ".join(f"W_h{k} * dz_{k}[t+1]" for k in GATES),
+        "dh": "out[t] + back[t]",
+    },
+    "B3": {
+        "slope_C": "tanh_slope(C[t])",
+        "through": "dh[t] * o[t] * slope_C[t]",
+        "carry": "f[t+1] * dC[t+1]",
+        "dC": "through[t] + carry[t]",
+    },
+    "B4": {"do": "dh[t] * tanh(C[t])"},
+    "B5": {"df": "dC[t] * C[t-1]"},
+    "B6": {"di": "dC[t] * g[t]"},
+    "B7": {"dg": "dC[t] * i[t]"},
+    "B8": {f"slope_{k}": f"{'tanh' if k == 'c' else 'sigmoid'}_slope(z_{k}[t])" for k in GATES}
+    | {f"dz_{k}": f"d{value}[t] * slope_{k}[t]" for k, value in GATES.items()},
+    "B9": {f"dW_h{k}": f"dz_{k}[t] * h[t-1]" for k in GATES},
+    "B10": {f"dW_x{k}": f"dz_{k}[t] * x[t]" for k in GATES},
+    "B11": {f"db_{k}": f"dz_{k}[t]" for k in GATES},
+    "B12": {"dW_y": "delta[t] * h[t]"},
+    "B13": {"db_y": "delta[t]"},
+    "B14": {"dx": " + ".join(f"W_x{k} * dz_{k}[t]" for k in GATES)},
+}
+ENDS: dict[str, dict[str, str]] = {  # once, after the last step back: the sums of B9 to B13 over t, and the state
+    "B9": {f"grad_W_h{k}": f"sum(dW_h{k}[1:T+1])" for k in GATES},
+    "B10": {f"grad_W_x{k}": f"sum(dW_x{k}[1:T+1])" for k in GATES},
+    "B11": {f"grad_b_{k}": f"sum(db_{k}[1:T+1])" for k in GATES},
+    "B12": {"grad_W_y": "sum(dW_y[1:T+1])"},
+    "B13": {"grad_b_y": "sum(db_y[1:T+1])"},
+    "B15": {"dh0": " + ".join(f"W_h{k} * dz_{k}[1]" for k in GATES)},
+    "B16": {"dC0": "f[1] * dC[1]"},
+}
+
+MODES: dict[Mode, dict[str, str]] = {  # M1 to M3: the expressions that a mode replaces
+    "full": {},
+    "cec": {"back": "zero", "dh0": "zero"},
+    "local": {"back": "zero", "carry": "zero", "dh0": "zero", "dC0": "zero"},
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "sigmoid": sigmoid, "tanh": np.tanh, "sigmoid_slope": sigmoid_slope, "tanh_slope": tanh_slope, "clip": np.clip,
+}  # fmt: skip
+
+
+@cache
+def _compiled(expression: str) -> CodeType:
+    return compile(expression, expression, "eval")
+
+
+def _expressions(
+    section: Mapping[str, Mapping[str, str]], replaced: Mapping[str, str], only: Container[str] | None = None
+) -> list[tuple[str, CodeType]]:
+    """The quantities of a section in their order, all or only some, with what computes them."""
+    lines = (line for formulas in section.values() for line in formulas.items() if only is None or line[0] in only)
+    return [(name, _compiled(replaced.get(name, expression))) for name, expression in lines]
+
+
+def forward_quantities(
+    p: Parameters, x: Array, h0: Array, C0: Array, replaced: Mapping[str, str] | None = None
+) -> Quantities:
+    """F1 to F7: every quantity as the list of its values at t = 0..T+1, each (draws,), in one dtype, maybe complex."""
+    steps, zero = x.shape[1], np.zeros_like(h0)
+    values: Quantities = {**_FUNCTIONS, **p._asdict(), "T": steps, "zero": zero, "x": [zero, *x.T, zero]}
+    expressions = _expressions(FORWARD, replaced or {})
+    values |= {name: [zero] * (steps + 2) for name, _ in expressions}
+    values["h"][0], values["C"][0] = h0, C0
+    for t in range(1, steps + 1):
+        values["t"] = t
+        for name, expression in expressions:
+            values[name][t] = eval(expression, values)
+    return values
+
+
+def backward_quantities(
+    trace: Quantities, dy: Array, replaced: Mapping[str, str] | None = None, *, only: Container[str] | None = None
+) -> Quantities:
+    """B1 to B16, all or `only` some, added to a trace; the sums over t are `grad_W_hf` and so on, (draws,)."""
+    replaced, steps, zero = replaced or {}, trace["T"], trace["zero"]
+    values = {**trace, "dy": [zero, *dy.T, zero]}
+    values |= {name: [zero] * (steps + 2) for lines in BACKWARD.values() for name in lines}
+    expressions = _expressions(BACKWARD, replaced, only)
+    for t in range(steps, 0, -1):
+        values["t"] = t
+        for name, expression in expressions:
+            values[name][t] = eval(expression, values)
+    for name, expression in _expressions(ENDS, replaced, only):
+        values[name] = eval(expression, values)
+    return values
+
+
 def forward(params: ArrayLike, x: ArrayLike, h0: ArrayLike = 0.0, C0: ArrayLike = 0.0) -> Trace:
     """Run the unit over x and return every gate, state and pre-activation."""
-    p, x, h, C = _arguments(params, x, h0, C0)
-    trace = Trace(*(np.empty_like(x) for _ in Trace._fields))
-    for t in range(x.shape[1]):
-        z_f = p.W_hf * h + p.W_xf * x[:, t] + p.b_f  # F1
-        z_i = p.W_hi * h + p.W_xi * x[:, t] + p.b_i
-        z_o = p.W_ho * h + p.W_xo * x[:, t] + p.b_o
-        z_c = p.W_hc * h + p.W_xc * x[:, t] + p.b_c
-        f = sigmoid(z_f)  # F2
-        i = sigmoid(z_i)
-        o = sigmoid(z_o)
-        g = np.tanh(z_c)  # F3
-        C = f * C + i * g  # F4
-        h = o * np.tanh(C)  # F5
-        z_y = p.W_y * h + p.b_y  # F6
-        y = sigmoid(z_y)  # F7
-        now = Trace(f=f, i=i, o=o, g=g, C=C, h=h, y=y, z_f=z_f, z_i=z_i, z_o=z_o, z_c=z_c, z_y=z_y)
-        for column, value in zip(trace, now, strict=True):
-            column[:, t] = value
-    return trace
+    values = forward_quantities(*_arguments(params, x, h0, C0))
+    return Trace(*(np.stack(values[name][1:-1], axis=1) for name in Trace._fields))
 
 
 def gradients(
@@ -140,60 +238,18 @@ def gradients(
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode must be one of {get_args(Mode)}, not {mode!r}")
-    trace = forward(params, x, h0, C0)
     p, x, h0, C0 = _arguments(params, x, h0, C0)
-    draws, steps = x.shape
-    if delta is None:
-        delta = np.asarray(dy, x.dtype) * sigmoid_slope(trace.z_y)  # B1
-
-    # From here on time is the first index and counts as in the equations: v[t] is v_t for t = 1..T, and
-    # v[T + 1] is 0. What belongs to step 0 is 0 but for the initial state.
-    def counted_from_one(column: Array) -> Array:
-        return np.concatenate([np.zeros((1, draws), x.dtype), column.T, np.zeros((1, draws), x.dtype)])
-
-    f, i, o, g, C, h, _, z_f, z_i, z_o, z_c, _ = (counted_from_one(column) for column in trace)
-    h[0], C[0] = h0, C0
-    x_ = counted_from_one(x)
-    delta_ = counted_from_one(np.broadcast_to(np.asarray(delta, x.dtype), x.shape))
-
-    dh, dC, dx, dz_f, dz_i, dz_o, dz_c = (np.zeros((steps + 2, draws), x.dtype) for _ in range(7))
-    total = Parameters(*(np.zeros(draws, x.dtype) for _ in NAMES))._asdict()
-
-    for t in range(steps, 0, -1):
-        dh[t] = p.W_y * delta_[t]  # B2
-        if mode == "full":
-            dh[t] += p.W_hf * dz_f[t + 1] + p.W_hi * dz_i[t + 1] + p.W_ho * dz_o[t + 1] + p.W_hc * dz_c[t + 1]
-        dC[t] = dh[t] * o[t] * tanh_slope(C[t])  # B3
-        if mode != "local":
-            dC[t] += f[t + 1] * dC[t + 1]
-        do = dh[t] * np.tanh(C[t])  # B4
-        df = dC[t] * C[t - 1]  # B5
-        di = dC[t] * g[t]  # B6
-        dg = dC[t] * i[t]  # B7
-        dz_f[t] = df * sigmoid_slope(z_f[t])  # B8
-        dz_i[t] = di * sigmoid_slope(z_i[t])
-        dz_o[t] = do * sigmoid_slope(z_o[t])
-        dz_c[t] = dg * tanh_slope(z_c[t])
-        for k, dz in zip("fioc", (dz_f[t], dz_i[t], dz_o[t], dz_c[t]), strict=True):
-            total[f"W_h{k}"] += dz * h[t - 1]  # B9
-            total[f"W_x{k}"] += dz * x_[t]  # B10
-            total[f"b_{k}"] += dz  # B11
-        total["W_y"] += delta_[t] * h[t]  # B12
-        total["b_y"] += delta_[t]  # B13
-        dx[t] = p.W_xf * dz_f[t] + p.W_xi * dz_i[t] + p.W_xo * dz_o[t] + p.W_xc * dz_c[t]  # B14
-
-    if mode == "full":
-        dh[0] = p.W_hf * dz_f[1] + p.W_hi * dz_i[1] + p.W_ho * dz_o[1] + p.W_hc * dz_c[1]  # B15
-    if mode != "local":
-        dC[0] = f[1] * dC[1]  # B16
-
+    replaced = MODES[mode] | ({} if delta is None else {"delta": "dy[t]"})
+    dL_dy_or_delta = np.broadcast_to(np.asarray(dy if delta is None else delta, x.dtype), x.shape)
+    values = backward_quantities(forward_quantities(p, x, h0, C0), dL_dy_or_delta, replaced)
+    values["dh"][0], values["dC"][0] = values["dh0"], values["dC0"]
     return Gradients(
-        params=np.stack(list(total.values()), axis=1),
-        x=dx[1:-1].T,
-        h0=dh[0],
-        C0=dC[0],
-        dh=dh[:-1].T,
-        dC=dC[:-1].T,
+        params=np.stack([values[f"grad_{name}"] for name in NAMES], axis=1),
+        x=np.stack(values["dx"][1:-1], axis=1),
+        h0=values["dh0"],
+        C0=values["dC0"],
+        dh=np.stack(values["dh"][:-1], axis=1),
+        dC=np.stack(values["dC"][:-1], axis=1),
     )
 
 
