@@ -11,8 +11,8 @@ import pyarrow as pa
 from fastlstm import measures
 from fastlstm.spec import Spec
 from fastlstm.store import RunDirectory, read_counts, read_table
-from fastlstm.tables import rows as frames
 from fastlstm.tables.counts import Counts, regime_table
+from fastlstm.tables.rows import points_table
 
 _MOST_STEPS = 10**6  # that a spec may have, so that no lag is missing
 
@@ -76,7 +76,7 @@ class Totals:
         draws = [self._draws[point] for point in range(len(self._spec.points()))]
         regimes = regime_table(row for point in points for row in self._regimes[point])
         made = {
-            "points": frames.points_table(self._spec, draws),
+            "points": points_table(self._spec, draws),
             "regimes": pa.Table.from_pandas(regimes, preserve_index=False),
             "histograms": pa.concat_tables(self._histograms[point] for point in points),
         }
