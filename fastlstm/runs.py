@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -16,7 +16,13 @@ SpecSource = Spec | str | os.PathLike[str] | Mapping[str, Any]
 
 
 class Run:
-    """A run directory to read from."""
+    """A run directory to read from.
+
+    plot: its figures, as `run.plot.survival()`; see fastlstm.report.plot, which stands above and is joined on in
+    fastlstm/__init__.py.
+    """
+
+    plot: ClassVar[Any]
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)

@@ -34,8 +34,19 @@ ROOMS = {
     "runs": {"spec", "store", "tables", "verdicts"},
     "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "tables", "verdicts", "runs"},
     "audit": {"names", "measures", "oracles", "spec", "store", "unit", "tables", "runs", "sweep"},
-    "report": {"measures", "intervals", "oracles", "store", "tables", "runs", "audit"},
-    "__init__": {"names", "spec", "unit", "runs", "sweep", "audit"},
+    "report": {
+        "measures",
+        "intervals",
+        "oracles",
+        "claims",
+        "spec",
+        "store",
+        "tables",
+        "verdicts",
+        "runs",
+        "audit",
+    },
+    "__init__": {"names", "spec", "unit", "runs", "sweep", "audit", "report"},
     "cli": {"__init__", "names", "measures", "threads", "spec", "store", "runs", "sweep", "audit", "report"},
 }
 # Within the kernel, each module may import those before it.
@@ -154,6 +165,11 @@ def test_what_both_sides_share_is_a_declaration_without_packages(module):
 @pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "report"])
 def test_only_the_report_needs_matplotlib(module):
     assert "matplotlib" not in outsiders(module)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "report.explorer"])
+def test_only_the_explorer_needs_altair(module):
+    assert not outsiders(module) & {"altair", "vl_convert"}
 
 
 @pytest.mark.parametrize("module", in_rooms("unit"))

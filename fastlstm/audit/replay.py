@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,7 +23,10 @@ class Replay:
     """A draw made again; unpacks as `spec, trace, grads`.
 
     drawn: its parameters, h0, C0, inputs and targets; measures: all columns of its row, before they are stored.
+    plot: its figures, as `replayed.plot.gates()`; see fastlstm.report.plot.
     """
+
+    plot: ClassVar[Any]
 
     spec: Spec
     trace: Trace
