@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import specs
 from test_cli import call_here
 
 import fastlstm

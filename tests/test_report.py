@@ -18,7 +18,7 @@ import fastlstm
 from fastlstm import store
 from fastlstm.audit.replay import replay
 from fastlstm.intervals import wilson
-from fastlstm.report import choose, fates, landscape, numbers, phase, run_data, style, survival, trace
+from fastlstm.report import choose, fates, landscape, numbers, run_data, style, survival, trace
 from fastlstm.report.adjoints import adjoints
 from fastlstm.report.run_data import RunData
 from fastlstm.report.write import NotReplaceable, draw_all, report

@@ -61,7 +61,7 @@ def size_of_draws(run: RunData) -> tuple[dict[str, np.ndarray], np.ndarray, str]
     if not run.has_rows("log10_dh_max", "log10_dC_max"):
         return None
     # adjoints of the last output begin alike in all draws; what differs is what is left of them at the start
-    ends = ("0", "adjoint at the start") if run.spec.loss.kind == "last" else ("_max", "largest adjoint")
+    ends = ("0", "adjoint at the start") if run.spec.loss.kind == "last" else ("_max", "peak of the adjoint")
     rows = run.rows("point", "draw", f"log10_dh{ends[0]}", f"log10_dC{ends[0]}")
     return rows, np.maximum(rows[f"log10_dh{ends[0]}"], rows[f"log10_dC{ends[0]}"]), ends[1]
 
