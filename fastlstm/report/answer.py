@@ -10,13 +10,13 @@ import pandas as pd
 from fastlstm.claims.statistic import parse_statistic
 from fastlstm.intervals import wilson
 from fastlstm.report.claim_figure import where_text
-from fastlstm.report.numbers import count, number, percent
+from fastlstm.report.numbers import count, listed, number, percent
 from fastlstm.report.run_data import RunData
+from fastlstm.report.truncation import modes
 
 _STEM = 6  # letters by which words are held to be the same
 _FLAGS = {"exploded": ("explod",), "vanished": ("vanish", "surviv", "alive", "keep", "reach", "become")}
 _EXPONENT = ("chaot", "attrac", "strang")
-_VERBS = {"exploded": "explode", "vanished": "vanish"}
 
 
 def answer(run: RunData) -> list[str]:
@@ -36,11 +36,20 @@ def _of_draws(run: RunData) -> str:
     asked = stems(run.title)
     if run.has("lyapunov_1") and any(stem.startswith(word) for stem in asked for word in _EXPONENT):
         table = pd.DataFrame([_exponents(run, point) for point in run.points.index], index=run.points.index)
-        return f"{_range(run, table)} of draws have an exponent above 0."
+        return f"The share of exponents above 0 {_range(run, table)}."
+    if shortened := modes(run):
+        points = run.points.index[run.points["steps"] == run.longest].to_numpy()
+        errors = {words: run.tally(f"{mode}_rel_error", points).median() for mode, (words, _) in shortened.items()}
+        off = listed([f"{number(100 * error, digits=2)}% with {words}" for words, error in errors.items()])
+        return f"At T = {number(run.longest, digits=6)} half of the draws miss more of the gradient than {off}."
+    if "tail" in asked and "gradie" in asked and run.has("log10_J_hh"):
+        tally = run.tally("log10_J_hh")
+        above = listed([f"{percent(tally.share_above(log))} above {number(10.0**log)}" for log in (0, 1, 3)])
+        return f"Of {count(tally.draws)} values of |dh_T/dh_0| there are {above}."
     wanted = [flag for flag, words in _FLAGS.items() if any(s.startswith(w) for s in asked for w in words)]
     if len(wanted) == 1:
         table = pd.DataFrame([_flag(run, wanted[0], point) for point in run.points.index], index=run.points.index)
-        return f"{_range(run, table)} of gradients {_VERBS[wanted[0]]}."
+        return f"The share of {wanted[0]} gradients {_range(run, table)}."
     shares = {flag: sum(run.overall[flag]) / run.status.draws for flag in _FLAGS}
     return (
         f"Of {count(run.status.draws)} draws {percent(shares['vanished'])} have a gradient that vanishes, and "
@@ -66,19 +75,19 @@ def _share(hits: int, draws: int) -> dict[str, float]:
 
 
 def _range(run: RunData, table: pd.DataFrame) -> str:
-    """From the smallest share at a point to the largest one, with its interval."""
+    """The smallest share at a point and the largest one, with its interval."""
     shares = table.dropna().reset_index().to_dict("records")
     low, high = (choose(shares, key=lambda row: row["estimate"]) for choose in (min, max))
     most = _percent_interval(high)
     if low["estimate"] == high["estimate"]:
-        return most + (", at every point," if len(shares) > 1 else "")
-    least = percent(low["estimate"])
-    return f"From {least} at {where_text(run, low['point'])} to {most} at {where_text(run, high['point'])}"
+        return f"is {most}" + (", at every point" if len(shares) > 1 else "")
+    least = f"{percent(low['estimate'])}, at {where_text(run, low['point'])}"
+    return f"goes from {least}, to {most}, at {where_text(run, high['point'])}"
 
 
 def _percent_interval(row: Any) -> str:
-    low, high = (number(100 * row[end]) for end in ("low", "high"))
-    return f"{percent(row['estimate'])} (95% interval {low} to {high}%)"
+    low, high = (number(100 * row[end], digits=4) for end in ("low", "high"))
+    return f"{percent(row['estimate'])}, 95% interval {low} to {high}%"
 
 
 def _of_claim(run: RunData) -> str:
@@ -91,9 +100,9 @@ def _of_claim(run: RunData) -> str:
     row = run.claims[(run.claims["claim"] == best) & run.claims["decides"]].iloc[0]
     says = {"holds": "", "fails": "Not so: ", "undecided": "Undecided: "}[row["claim_verdict"]]
     is_share = _is_share(row["statistic"])
-    value = _percent_interval(row) if is_share else f"{number(row['estimate'])} (95% interval {_ends(row)})"
+    value = _percent_interval(row) if is_share else f"{number(row['estimate'])}, 95% interval {_ends(row)}"
     at = where_text(run, int(row["point"]))
-    return f"{says}{row['text'].rstrip('.')}: {row['statistic']} is {value}{f' at {at}' if at else ''}."
+    return f"{says}{row['text'].rstrip('.')} ({row['statistic']} is {value}{f', at {at}' if at else ''})."
 
 
 def _is_share(text: str) -> bool:
