@@ -150,7 +150,9 @@ def test_figures_are_written_in_each_format_that_is_asked_for(short, tmp_path, o
     assert {path.name for path in (tmp_path / "page-figures").iterdir()} == {"landscape.pdf", "landscape.png"}
     assert (tmp_path / "page-figures" / "landscape.pdf").read_bytes().startswith(b"%PDF")
     picture = Image.open(tmp_path / "page-figures" / "landscape.png")
-    assert picture.convert("L").getextrema() == (0, 254)  # neither empty nor without paper
+    darkest, lightest = picture.convert("L").getextrema()  # neither empty nor without paper
+    assert darkest < 60
+    assert lightest > 250
     with pytest.raises(ValueError, match="gif"):
         report([short.path], out=tmp_path / "page.html", formats=["gif"])
 

@@ -11,6 +11,7 @@ from fastlstm.report.run_data import RunData
 from fastlstm.report.style import WIDTH
 
 _LETTERS = 9.4  # of a bold title, in an inch
+_LINE = 0.2  # inches of a line of a title; one has its place in the sheet
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ def sheet(height: float, *, width: float = WIDTH, **grid: Any) -> tuple[matplotl
 def finish(figure: matplotlib.figure.Figure, name: str, title: str, *, note: str = "") -> Drawing:
     """Set the title, in as many lines as it needs."""
     letters = round(figure.get_figwidth() * _LETTERS)
-    figure.suptitle(textwrap.fill(title, letters), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    lines = textwrap.wrap(title, letters)
+    figure.set_figheight(figure.get_figheight() + _LINE * (len(lines) - 1))
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12, fontweight="bold")
     return Drawing(name, title, figure, note)
 
 

@@ -24,6 +24,7 @@ from fastlstm.report.style import BLUE, GREEN, INK, MUTED, NARROW, VERMILION, WI
 _MOST_LINES = 10
 _MARKS = {"holds": "o", "undecided": "o", "fails": "X"}
 _WRAPPED = 24  # letters of a line beside an axis
+_BELOW = 56  # and below one
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def _is_text(table: pd.DataFrame, axis: str) -> bool:
 def draw(table: pd.DataFrame, quantity: Quantity, arrangement: Arrangement) -> matplotlib.figure.Figure:
     """A sheet with a panel for each combination of the panels' axes, all in one scale."""
     if arrangement.along is None:
-        figure, axes = sheet(2.0, width=NARROW)
+        lines_below = len(textwrap.wrap(quantity.name, _BELOW)) + (table["verdict"].iloc[0] != "holds")
+        figure, axes = sheet(1.7 + 0.18 * lines_below, width=NARROW)
         draw_dot(axes, table.iloc[0], quantity)
         key_of_prediction(figure, table, quantity)
         return figure
@@ -216,7 +218,7 @@ def draw_dot(axes: Axes, row: pd.Series, quantity: Quantity) -> Axes:
     axes.spines["left"].set_visible(False)
     axes.set_xlim(low, high)
     _scale(axes.xaxis, quantity)
-    axes.set_xlabel(textwrap.fill(quantity.name, 56), fontsize=9)
+    axes.set_xlabel(textwrap.fill(quantity.name, _BELOW), fontsize=9)
     return axes
 
 

@@ -79,20 +79,18 @@ def draw(run: RunData) -> list[Drawing]:
 def drawing_of(run: RunData, which: Chosen) -> Drawing:
     """One draw of a run, with the command that makes it again."""
     replayed = replay(run.path, point=which.point, draw=which.draw)
-    drawing = draw_replay(replayed, f"trace-{which.which}", f"Point {which.point}, draw {which.draw}")
     exponent = replayed.drawn.measures.get("lyapunov_1")
-    title = f"{drawing.title}; {which.why}" + (
-        f", with an exponent of {number(exponent)}" if exponent is not None else ""
-    )
+    why = f"; {which.why}" + ("" if exponent is None else f", with an exponent of {number(exponent)}")
     command = f"fastlstm replay {run.name} --point {which.point} --draw {which.draw}"
-    return finish(drawing.figure, drawing.name, title, note=command)
+    subject = f"Point {which.point}, draw {which.draw}"
+    return draw_replay(replayed, f"trace-{which.which}", subject, why=why, note=command)
 
 
-def draw_replay(replayed: Replay, name: str, subject: str) -> Drawing:
+def draw_replay(replayed: Replay, name: str, subject: str, *, why: str = "", note: str = "") -> Drawing:
     """Gates, state and adjoints of one draw over the same steps; of a long one the orbit of its states too."""
     steps = len(replayed.drawn.x)
     rows, heights = (4, [1, 1, 1.2, 1.9]) if steps >= _ORBIT else (3, [1, 1, 1.2])
-    figure, panels = sheet(5.4 if rows == 3 else 8.0, nrows=rows, height_ratios=heights)
+    figure, panels = sheet(5.0 if rows == 3 else 7.6, nrows=rows, height_ratios=heights)
     for axes in panels[:2]:
         axes.sharex(panels[2])
         axes.tick_params(labelbottom=False)
@@ -103,7 +101,7 @@ def draw_replay(replayed: Replay, name: str, subject: str) -> Drawing:
     panels[2].xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     if rows == 4:
         draw_orbit(panels[3], replayed)
-    return finish(figure, name, f"{subject}: {finding}")
+    return finish(figure, name, f"{subject}: {finding}{why}", note=note)
 
 
 def draw_gates(axes: Axes, replayed: Replay) -> Axes:
