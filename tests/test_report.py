@@ -20,6 +20,7 @@ from fastlstm.audit.replay import replay
 from fastlstm.intervals import wilson
 from fastlstm.report import choose, fates, landscape, numbers, run_data, style, survival, trace
 from fastlstm.report.adjoints import adjoints
+from fastlstm.report.compare import differences
 from fastlstm.report.run_data import RunData
 from fastlstm.report.write import NotReplaceable, draw_all, report
 from fastlstm.store.disk import Disk
@@ -456,7 +457,9 @@ def test_runs_stand_side_by_side_in_the_same_scales(short, folder, monkeypatch):
     report([short.path, other.path])
     assert not (short.path / "figures").exists()
     text = (folder / "report.html").read_text(encoding="utf-8")
-    assert text.index("params.default.normal.std") < text.index(">Claims" if ">Claims" in text else ">How often")
+    keys = differences(*(run.spec() for run in (short, other)))["key"]
+    assert len(keys)
+    assert all(text.index(f"<code>{key}</code>") < text.index('<section id="survival">') for key in keys)
     assert text.index(">short") < text.index(">larger")
 
 

@@ -116,9 +116,7 @@ def _figures(runs: Sequence[RunData], figure: Figure, of_runs: Sequence[Sequence
 def _pictures(run: RunData, pictures: Sequence[Picture]) -> str:
     shown = []
     for picture in pictures:
-        below = (
-            f'<p class="note">{escape(picture.note)}</p>' if picture.note and picture.name.startswith("trace") else ""
-        )
+        below = f'<p class="note"><code>{escape(picture.note)}</code></p>' if picture.name.startswith("trace") else ""
         if picture.name.startswith("claim-"):
             below = tables.claim_table(run, int(picture.name.removeprefix("claim-")))
         shown.append(f'<figure style="width:{picture.width}px">{picture.element}{below}</figure>')
