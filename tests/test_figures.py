@@ -121,7 +121,7 @@ def test_a_prediction_is_a_line_with_a_band_and_a_claim_of_one_point_a_dot(run):
 
 
 def test_shares_above_zero_are_drawn_over_the_axes_with_wilson_intervals(tmp_path):
-    spec = load(specs.SIMS / "chaos.toml", ["draws=300", "steps=50"])
+    spec = load(specs.SIMS / "chaos.toml", ["draws=300", "steps=50", "claim=[]"])
     run = fastlstm.run(spec, tmp_path / "chaos")
     table = phase.shares(RunData(run, "chaos"))
     rows = run.draws()
@@ -157,7 +157,9 @@ def columns_of(**rows):
 
 def test_gate_gradients_and_the_cell_are_drawn_where_they_were_measured(monkeypatch):
     random = np.random.default_rng(1)
-    shares = {f"{gate}_{side}": random.uniform(0, 0.5, 4000) for gate in "fio" for side in ("left", "right")}
+    shares = {
+        f"{gate}_{side}": random.uniform(0, top, 4000) for gate in "fio" for side, top in (("left", 1), ("right", 1e-9))
+    }
     sizes = {f"log10_d{gate}": -9 * (shares[f"{gate}_left"] + shares[f"{gate}_right"]) for gate in "fio"}
     filled = {"C_max": random.exponential(3, 4000), "C_mean": random.exponential(2, 4000)}
     slope = {"tau_slope": 1 - np.tanh(filled["C_mean"]) ** 2, "vanished": filled["C_mean"] > 4}
