@@ -10,7 +10,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # One stamp for each stage of the environment, so that a simulation waits for the run-time packages only.
 PIP_READY := .venv/.pip-ready
 RUN_READY := .venv/.run-ready
-PLOT_READY := .venv/.plot-ready
 DEV_READY := .venv/.dev-ready
 ORACLE_READY := .venv/.oracle-ready
 BROWSER_READY := .venv/.browser-ready
@@ -33,7 +32,7 @@ sims: $(RUN_READY) ## run every simulation in sims/, then judge all their claims
 	@set -e; for spec in sims/*.toml; do $(BIN)/fastlstm run "$$spec" --out "results/$$(basename "$$spec" .toml)"; done
 	@$(BIN)/fastlstm claims $(patsubst sims/%.toml,results/%,$(wildcard sims/*.toml))
 
-report: $(PLOT_READY) ## draw results/SIM: report.html, and its figures as PNG files
+report: $(RUN_READY) ## draw results/SIM: report.html, and its figures as SVG files
 	@$(BIN)/fastlstm report 'results/$(SIM)'
 
 verify: $(RUN_READY) ## read all of results/SIM again and compare it with its journal
@@ -75,11 +74,6 @@ $(RUN_READY): pyproject.toml $(PIP_READY)
 	@$(PIP) install -q -e .
 	@touch $@
 
-$(PLOT_READY): pyproject.toml $(RUN_READY)
-	@echo 'installing what reports are drawn with'
-	@$(PIP) install -q -e '.[plot]'
-	@touch $@
-
 $(DEV_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing what lint and the tests need'
 	@$(PIP) install -q --group test --group lint
@@ -105,8 +99,7 @@ $(BROWSER_READY): $(DEV_READY)
 
 # A peer that cannot be installed is left out of the comparison, which says so.
 $(PEERS_READY): pyproject.toml $(RUN_READY)
-	@echo 'installing JAX and PyTorch, to be compared with, and matplotlib'
-	@$(PIP) install -q -e '.[plot]'
+	@echo 'installing JAX and PyTorch, to be compared with'
 	@if $(PIP) install -q --group peers; then touch $@; else echo 'JAX or PyTorch could not be installed' >&2; fi
 
 $(INTEROP_READY): $(DEV_READY)

@@ -22,6 +22,7 @@ from fastlstm.audit.verify import verify
 from fastlstm.diagnosis import assert_gradients, diagnose
 from fastlstm.interop import from_keras, from_torch, to_torch
 from fastlstm.names import PARAMETERS
+from fastlstm.report.plot import ReplayPlot, RunPlot
 from fastlstm.runs import Run, read
 from fastlstm.spec import SpecError, load
 from fastlstm.sweep.merge import merge
@@ -29,6 +30,8 @@ from fastlstm.sweep.session import run, simulate
 from fastlstm.unit import Gradients, Trace, forward, gradients
 
 __version__ = version("fastlstm")
+Run.plot = property(RunPlot)
+Replay.plot = property(ReplayPlot)
 __all__ = [
     "PARAMETERS",
     "Gradients",

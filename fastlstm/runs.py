@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -18,6 +18,9 @@ SpecSource = Spec | str | os.PathLike[str] | Mapping[str, Any]
 class Run:
     """A run directory to read from.
 
+    plot: its figures, as `run.plot.survival()`; see fastlstm.report.plot, which stands above and is joined on in
+    fastlstm/__init__.py.
+
     Examples
     --------
     >>> import fastlstm
@@ -26,6 +29,8 @@ class Run:
     >>> len(run.draws(columns=["log10_dC0"])), int(run.regimes()["draws"].sum())
     (1000, 1000)
     """
+
+    plot: ClassVar[Any]
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class Replay:
     """A draw made again; unpacks as `spec, trace, grads`.
 
     drawn: its parameters, h0, C0, inputs and targets; drawn.measures: all columns of its row, before they are stored.
+    plot: its figures, as `replayed.plot.gates()`; see fastlstm.report.plot.
 
     Examples
     --------
@@ -32,6 +33,8 @@ class Replay:
     >>> replayed.drawn.params.shape, replayed.drawn.x.shape
     ((14,), (10,))
     """
+
+    plot: ClassVar[Any]
 
     spec: Spec
     trace: Trace

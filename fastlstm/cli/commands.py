@@ -15,6 +15,7 @@ from fastlstm import __version__, spec, store
 from fastlstm.audit import check as audit
 from fastlstm.audit import verify as recount
 from fastlstm.audit.replay import replay as make_again
+from fastlstm.cli import figures
 from fastlstm.cli import text as tables
 from fastlstm.cli.exits import DISK, FAILED, NOT_OURS, NOT_VERIFIED, errors, fail, signals
 from fastlstm.cli.progress import Log, show_progress
@@ -322,31 +323,23 @@ def replay(
     folder: Annotated[Path, typer.Argument(metavar="DIR|SPEC", help="A run directory, or a spec.")],
     point: Annotated[int, typer.Option(min=0, help="The point.")] = 0,
     draw: Annotated[int, typer.Option(min=0, help="The draw.")] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it instead, into an .svg, .pdf or .png file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make one draw again: its parameters, its trace step by step, its gradients."""
+    if plot is not None:
+        figures.plot_replay(folder, plot, point=point, draw=draw)
+        print(plot)
+        return
     with errors():
         again = make_again(folder, point=point, draw=draw)
     print(json.dumps(tables.replay_record(again)) if as_json else tables.replay_text(again))
 
 
-@app.command("report")
-def report_command(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Run directories.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The page [default: report.html in DIR, or of several in the folder that holds them]"),
-    ] = None,
-) -> None:
-    """Draw a finished run, or several side by side: one HTML page, and the figures of one run as PNG files."""
-    try:
-        from fastlstm.report import report  # here, since only this command needs matplotlib
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "matplotlib":
-            raise
-        fail(FAILED, "The report is drawn with matplotlib, which is missing. Install it: pip install 'fastlstm[plot]'")
-    with errors():
-        print(report(folders, out=out))
+app.command("report")(figures.report)
+app.command("compare")(figures.compare)
 
 
 @app.command()

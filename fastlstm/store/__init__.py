@@ -35,7 +35,7 @@ from fastlstm.store.errors import (
     OtherSpec,
     StoreError,
 )
-from fastlstm.store.files import write_files
+from fastlstm.store.files import check_replaceable, write_files
 from fastlstm.store.folder import Problem
 from fastlstm.store.journal import VERDICTS, PartEntry, PartId
 from fastlstm.store.reading import (
@@ -69,6 +69,7 @@ __all__ = [
     "RunDirectory",
     "Status",
     "StoreError",
+    "check_replaceable",
     "content_hash",
     "encode_part",
     "read_counts",
