@@ -1,8 +1,7 @@
 """The explorer: one interactive page of a run with a grid, which opens from disk and asks for nothing.
 
-Vega-Lite draws it, described through Altair. Its JavaScript comes out of vl-convert-python and stands in the page, 0.9
-MB; of plotly.js the smallest bundle is 1.1 MB and the usual one 4.7 MB, and Bokeh's is 1.1 MB and needs callbacks
-written in JavaScript. Expressions are interpreted, not compiled, so that the page's policy can forbid eval and allow
+Vega-Lite draws it, described through Altair. Its JavaScript, 0.9 MB, comes out of vl-convert-python and stands in the
+page. Expressions are interpreted, not compiled, so that the page's policy can forbid eval and allow
 its two scripts by their hashes.
 """
 
