@@ -20,28 +20,44 @@ LONGEST_FILE = 520  # lines
 # What each room, or module outside the rooms, may import from the package. A new import begins with an edit here.
 ROOMS = {
     "names": set(),
+    "printable": set(),
     "measures": {"names"},
     "intervals": set(),
     "threads": set(),
     "oracles": set(),
     "claims": {"intervals"},
     "kernel": {"names", "measures"},
-    "spec": {"names", "measures", "claims"},
+    "spec": {"names", "measures", "printable", "claims"},
     "store": set(),
     "unit": {"names", "threads", "kernel"},
     "tables": {"names", "measures", "intervals", "spec", "store"},
     "verdicts": {"measures", "intervals", "claims", "spec", "store", "tables"},
-    "runs": {"spec", "store", "tables", "verdicts"},
+    "runs": {"printable", "spec", "store", "tables", "verdicts"},
     "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "tables", "verdicts", "runs"},
     "audit": {"names", "measures", "oracles", "spec", "store", "unit", "tables", "runs", "sweep"},
-    "report": {"measures", "intervals", "oracles", "store", "tables", "runs", "audit"},
+    "report": {"measures", "printable", "intervals", "oracles", "store", "tables", "runs", "audit"},
     "__init__": {"names", "spec", "unit", "runs", "sweep", "audit"},
-    "cli": {"__init__", "names", "measures", "threads", "spec", "store", "runs", "sweep", "audit", "report"},
+    # the kernel only for the moments when it is compiled
+    "cli": {
+        "__init__",
+        "names",
+        "measures",
+        "printable",
+        "threads",
+        "kernel",
+        "spec",
+        "store",
+        "runs",
+        "sweep",
+        "audit",
+        "report",
+    },
 }
 # Within the kernel, each module may import those before it.
 KERNEL = (
-    "lanes.cache", "lanes.jit", "lanes.simd", "lanes.memory", "lanes.transpose", "elementary", "scale", "random",
-    "inputs", "lstm", "forward_pass", "backward_pass", "columns", "draws", "arrays", "wide", "widened",
+    "lanes.compiling", "lanes.cache", "lanes.jit", "lanes.simd", "lanes.memory", "lanes.transpose",
+    "elementary", "scale", "random", "inputs", "lstm", "forward_pass", "backward_pass", "columns", "draws", "arrays",
+    "wide", "widened",
 )  # fmt: skip
 
 TABLES = {"pandas", "pyarrow", "polars", "duckdb"}
@@ -50,22 +66,32 @@ PATHS = {"pathlib", "os", "shutil", "tempfile", "glob", "io"}
 COMPILER = {"numba", "llvmlite"}
 
 
-def imported_names(source: str) -> set[str]:
-    """Every name that a source text imports, in full."""
+def imported_names(source: str, package: str | None = None) -> set[str]:
+    """Every name that a source text imports, in full; `package` is that of a stub, whose imports are relative."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "imports are absolute here"
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            assert not node.level or package, "imports are absolute here"
+            place = f"{package}.{node.module}" if node.level else node.module
+            names.update(f"{place}.{alias.name}" for alias in node.names)
+    return names
+
+
+def names_of(module: str) -> set[str]:
+    """Every name that a module imports, those included that its stub has imported when they are used."""
+    names = imported_names(SOURCES[module].read_text(encoding="utf-8"))
+    if (stub := SOURCES[module].with_suffix(".pyi")).exists():
+        package = "fastlstm" if module == "__init__" else f"fastlstm.{module}"
+        names |= imported_names(stub.read_text(encoding="utf-8"), package)
     return names
 
 
 def inner_imports(module: str) -> set[str]:
     """The modules of the package that a module imports; a public name of the package counts as __init__."""
     found = set()
-    for name in imported_names(SOURCES[module].read_text(encoding="utf-8")):
+    for name in names_of(module):
         first, *rest = name.split(".")
         if first == "fastlstm":
             path = ".".join(rest)

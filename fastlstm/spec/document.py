@@ -27,6 +27,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, core_schema
 
 from fastlstm.names import PARAMETERS
+from fastlstm.printable import printable
 from fastlstm.spec.claims import Claim, broken_at_points, broken_names, vocabulary
 from fastlstm.spec.columns import AxisValue
 from fastlstm.spec.distributions import Constant, Distribution
@@ -38,7 +39,6 @@ from fastlstm.spec.grids import (
     Place,
     Text,
     grids,
-    printable,
     resolve,
     rule_broken,
     rules_broken,
@@ -48,7 +48,7 @@ from fastlstm.spec.presets import PRESETS, PresetName
 from fastlstm.spec.problems import Problem, SpecError, dotted, explain
 from fastlstm.spec.processes import AnyProcess, FileInput, NormalInput, Process, Series
 from fastlstm.spec.sections import Delay, Loss, Measure, Params, State, Store, with_steps
-from fastlstm.spec.sources import ReadError, override, plain, read
+from fastlstm.spec.sources import ReadError, key_and_value, override, plain, read
 
 TABLE_NAMES = ("params", "state", "input", "loss", "measure", "store")
 _NAMED_BY_CLAIMS = {"steps", "params", "state", "input", "measure", "store"}
@@ -383,7 +383,7 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **json.loads(text)}
 
 
-def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable[str] = ()) -> Spec:
+def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Mapping[str, Any] | Iterable[str] = ()) -> Spec:
     """Read and check a spec.
 
     Parameters
@@ -391,8 +391,8 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
     source
         The path of a TOML file, or a mapping of the same shape.
     overrides
-        "key.path=value" strings, applied in order before the check. A value is read as TOML, and taken for a
-        string if it is none. Tables that do not exist are made.
+        {"key.path": value}, or "key.path=value" strings, applied in order before the check. The value in a string is
+        read as TOML, and taken for a string if it is none. Tables that do not exist are made.
 
     Raises
     ------
@@ -404,7 +404,8 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
     try:
         folder, given = read(source)
         document = plain(given)
-        overridden = [place for text in overrides if (place := override(document, text, problems))]
+        changes = overrides.items() if isinstance(overrides, Mapping) else map(key_and_value, overrides)
+        overridden = [place for change in changes if (place := override(document, change, problems))]
         try:
             spec = Spec.model_validate(document, context={"folder": folder})
         except ValidationError as error:

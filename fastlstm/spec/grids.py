@@ -25,6 +25,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from fastlstm.printable import printable
+
 MAX_POINTS = 1_000_000
 
 Place = tuple[str, ...]  # the keys that lead to a value, outermost first
@@ -205,11 +207,6 @@ def show(value: object, length: int = 80) -> str:
     except (ValueError, RecursionError):  # an int with too many digits to print, a list that holds itself
         text = f"a very large {type(value).__name__}"
     return text if len(text) <= length else text[: length - 3] + "..."
-
-
-def printable(text: str) -> str:
-    """`text` with what cannot be printed written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _written(value: object) -> str:

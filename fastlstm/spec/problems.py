@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from fastlstm.printable import printable
 from fastlstm.spec.claims import Claim
 from fastlstm.spec.distributions import DISTRIBUTIONS
-from fastlstm.spec.grids import Model, printable, show
+from fastlstm.spec.grids import Model, show
 from fastlstm.spec.processes import PROCESSES
 from fastlstm.spec.sections import SECTIONS, Delay
 
