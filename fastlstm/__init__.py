@@ -1,31 +1,19 @@
-"""Batch gradient simulator of the univariate LSTM."""
+"""Batch gradient simulator of the univariate LSTM.
 
-from importlib.metadata import version
+The public names stand in `__init__.pyi`. Each is imported when it is first used, so that `import fastlstm`, and the
+command line's help, wait for no compiler and no tables.
+"""
 
-from fastlstm.audit.replay import Replay, replay
-from fastlstm.audit.verify import verify
-from fastlstm.names import PARAMETERS
-from fastlstm.runs import Run, read
-from fastlstm.spec import SpecError, load
-from fastlstm.sweep.merge import merge
-from fastlstm.sweep.session import run, simulate
-from fastlstm.unit import Gradients, Trace, forward, gradients
+from typing import Any
 
-__version__ = version("fastlstm")
-__all__ = [
-    "PARAMETERS",
-    "Gradients",
-    "Replay",
-    "Run",
-    "SpecError",
-    "Trace",
-    "forward",
-    "gradients",
-    "load",
-    "merge",
-    "read",
-    "replay",
-    "run",
-    "simulate",
-    "verify",
-]
+import lazy_loader
+
+_public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("fastlstm")
+    return _public(name)

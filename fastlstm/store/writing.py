@@ -18,6 +18,7 @@ from fastlstm.store.folder import (
     DISK,
     JOURNAL,
     LOCK,
+    PART_FILE,
     RUN,
     SPEC,
     Problem,
@@ -343,7 +344,7 @@ class RunDirectory:
         With it the layout is lost, and so what the parts are parts of: they are made again.
         """
         found = look(self._disk, self.path)
-        if not (any(found.journals.values()) or found.files):
+        if not (any(found.journals.values()) or any(map(PART_FILE.fullmatch, found.files))):
             return
         if self._shard is not None or stored_spec != spec:
             raise Damaged(
