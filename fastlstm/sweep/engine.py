@@ -18,7 +18,7 @@ import pyarrow as pa
 from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.spec import Point, Spec
 from fastlstm.store import RunDirectory
-from fastlstm.sweep.plan import Part, Shard, part_size, parts, parts_of_shard
+from fastlstm.sweep.plan import Part, Shard, part_size, parts, parts_of_shard, steps_of_points
 from fastlstm.sweep.recorder import Recorder
 from fastlstm.sweep.simulation import Columns, Simulation, slice_size
 from fastlstm.sweep.stopping import Failures, PointsFailed, Progress, Stopped, Stopper, quiet
@@ -159,10 +159,12 @@ def sweep(
     shard: Shard | None = None,
     keep_going: bool = False,
     progress: Progress = quiet,
+    work: Progress = quiet,
     stopper: Stopper,
 ) -> None:
     """Compute and commit the parts of a spec that a run directory does not have yet, then its tables.
 
+    `progress` is called with the draws done and their total; `work`, just before, with the same in draw-steps.
     A shard computes its share of the parts and makes no tables. Raises Stopped once the part in hand is committed, if
     the stopper asks for it; with keep_going PointsFailed, once all other points are done.
     """
@@ -171,6 +173,12 @@ def sweep(
     committed = directory.committed
     total = sum(part.draws for part in share)
     done = sum(part.draws for part in share if part.id in committed)
+    steps = steps_of_points(spec)
+    steps_done, steps_in_all = (
+        sum(part.draws * int(steps[part.id.point]) for part in counted)
+        for counted in ([part for part in share if part.id in committed], share)
+    )
+    work(steps_done, steps_in_all)
     progress(done, total)
 
     def until_stopped() -> Iterator[Part]:
@@ -197,6 +205,8 @@ def sweep(
                 failures.add(point.index, error)
                 continue
             done += piece.draws
+            steps_done += piece.draws * point.steps
+            work(steps_done, steps_in_all)
             progress(done, total)
         committer.wait()
     committed = directory.committed

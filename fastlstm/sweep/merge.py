@@ -1,13 +1,16 @@
 """The end of a run that was computed in shards: its tables and verdicts, from whatever draws are there."""
 
 import os
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
 
 from fastlstm import store
 from fastlstm.runs import Run
 from fastlstm.spec import Spec
-from fastlstm.store import NotThere, RunDirectory
-from fastlstm.sweep.plan import dealt_out, layout, parts, run_key
+from fastlstm.store import NotThere, PartId, RunDirectory
+from fastlstm.sweep.plan import dealt_out, parts
 from fastlstm.sweep.provenance import provenance
+from fastlstm.sweep.session import open_directory
 from fastlstm.tables.totals import Totals, write_tables
 from fastlstm.verdicts.judge import judge_claims
 
@@ -31,13 +34,7 @@ def merge(path: str | os.PathLike[str], *, incomplete: bool = False) -> Run:
     spec = Run(path).spec()
     made_by = provenance(spec.dtype)
     del made_by["kernel"]  # no draw is computed here
-    with RunDirectory.open(
-        path,
-        spec_text=spec.normalised(folder=path),
-        spec_hash=run_key(spec),
-        provenance=made_by,
-        layout=layout(spec),
-    ) as directory:
+    with open_directory(spec, path, made_by=made_by) as directory:
         if directory.finished:
             judge_claims(spec, directory)
             directory.finish()
@@ -70,11 +67,20 @@ def _missing(spec: Spec, directory: RunDirectory) -> str:
     lines += [f"point {point}: {draws:,} draws in {_counted(count, 'part')}" for point, (count, draws) in named]
     if len(left) > len(named):
         lines.append(f"and {_counted(len(left) - len(named), 'more point')}")
-    divisions = {name.partition("-of-")[2] for name in (each["shard"] for each in directory.earlier_sessions) if name}
-    for shards in sorted(map(int, divisions)):
-        unfinished = sorted({shard for shard, part in dealt_out(spec, size, shards) if part.id not in committed})
+    for shards, unfinished in unfinished_shards(spec, size, committed, directory.earlier_sessions).items():
         lines.append(f"of {shards} shards these are not done: {', '.join(map(str, unfinished))}")
     return "\n".join(lines)
+
+
+def unfinished_shards(
+    spec: Spec, part_draws: int, committed: Container[PartId], sessions: Iterable[Mapping[str, Any]]
+) -> dict[int, list[int]]:
+    """For each number of shards that a session was one of: those shards that lack parts."""
+    divisions = {name.partition("-of-")[2] for name in (each["shard"] for each in sessions) if name}
+    return {
+        shards: sorted({shard for shard, part in dealt_out(spec, part_draws, shards) if part.id not in committed})
+        for shards in sorted(map(int, divisions))
+    }
 
 
 def _counted(number: int, thing: str) -> str:

@@ -90,6 +90,15 @@ def parts_of_point(spec: Spec, size: int, point: int) -> Iterator[Part]:
         yield Part(PartId(point, number), first, min(size, spec.draws - first))
 
 
+def steps_of_points(spec: Spec) -> NDArray[np.int64]:
+    """The number of steps T of every point, without making the points."""
+    sizes = [len(values) for values in spec.axes().values()]
+    if not isinstance(spec.steps, Grid):
+        return np.full(int(np.prod(sizes, dtype=np.int64)), spec.steps, np.int64)
+    shape = [size if name == "steps" else 1 for name, size in zip(spec.axes(), sizes, strict=True)]
+    return np.broadcast_to(np.reshape(np.array(spec.steps.grid, np.int64), shape), sizes).ravel()
+
+
 def dealt_out(spec: Spec, size: int, shards: int) -> Iterator[tuple[int, Part]]:
     """All parts, each with the number of its shard, 1 .. shards.
 
@@ -98,8 +107,8 @@ def dealt_out(spec: Spec, size: int, shards: int) -> Iterator[tuple[int, Part]]:
     """
     order = list(range(len(spec.points())))
     if isinstance(spec.steps, Grid):
-        steps = [point.steps for point in spec.points()]
-        order.sort(key=lambda point: -steps[point])
+        steps = steps_of_points(spec)
+        order.sort(key=lambda point: -int(steps[point]))
     place = 0
     for point in order:
         for part in parts_of_point(spec, size, point):

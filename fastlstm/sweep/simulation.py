@@ -134,6 +134,11 @@ class Simulation:
                 found[name][strained] = again[name]
         return found
 
+    def compile(self) -> None:
+        """Have both kernels ready: for plain numbers, and for draws that leave their range."""
+        for made_for in (plain, widened):
+            made_for.build_simulation(*self._options, self.groups)
+
     def _run(self, made_for: ModuleType, draws: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
         padded = np.concatenate([draws, np.zeros(-len(draws) % LANES, np.uint64)])
         filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
