@@ -1,6 +1,6 @@
 """A short tour of a run's rows in pandas: python examples/explore.py [results/atlas [atlas.png]].
 
-`make sim` makes results/atlas. The picture needs matplotlib: pip install 'fastlstm[plot]'.
+`make sim` makes results/atlas.
 """
 
 import sys
