@@ -2,7 +2,6 @@
 
 import base64
 import io
-import sys
 from html.parser import HTMLParser
 
 import matplotlib as mpl
@@ -455,18 +454,6 @@ def test_report_prints_the_path_of_the_page(short, folder, only_landscape):
     done = call_here("report", "short", "--out", "page.html", folder=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "page.html\n", "")
     assert (folder / "page.html").is_file()
-
-
-def test_report_without_matplotlib_says_how_to_install_it(short, folder, monkeypatch):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    for name in [name for name in sys.modules if name.startswith("fastlstm.report")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(fastlstm, "report")
-    done = call_here("report", "short", "--out", "nothing.html", folder=folder)
-    assert done.returncode == 1
-    assert "pip install 'fastlstm[plot]'" in done.stderr
-    assert not (folder / "nothing.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 """The tables of a report as HTML: verdicts of the claims, and the regime table."""
 
 import math
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from fastlstm.measures import GATES
+from fastlstm.report.markup import escape
 from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import number
 

@@ -2,10 +2,10 @@
 
 import base64
 from collections.abc import Sequence
-from html import escape
 
 from fastlstm.report import html_tables as tables
 from fastlstm.report.figure import Kind
+from fastlstm.report.markup import escape
 from fastlstm.report.run_data import Evidence
 from fastlstm.report.style import Picture
 
@@ -64,8 +64,8 @@ def page(runs: Sequence[Evidence], figures: Sequence[tuple[Kind, Sequence[Sequen
         "above it. Shares of vanished and exploded draws with 95% intervals (Wilson); quantiles of log10 of norms."
     )
     parts += _of_each("Regimes of the gates", about, runs, [tables.regimes(run) for run in runs])
-    specs = [f"<pre>{escape(run.spec.normalised(folder=run.run.path))}</pre>" for run in runs]
-    folded = [f"<details><summary>The spec as it was run</summary>{text}</details>" for text in specs]
+    specs = [escape(run.spec.normalised(folder=run.run.path), keep="\n") for run in runs]
+    folded = [f"<details><summary>The spec as it was run</summary><pre>{text}</pre></details>" for text in specs]
     parts += _of_each("Spec", "", runs, folded)
     body = "\n".join(parts)
     return f"""<!DOCTYPE html>
