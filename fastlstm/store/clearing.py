@@ -16,8 +16,8 @@ def clear(path: str | os.PathLike[str], *, disk: Disk = DISK) -> None:
     """Remove what a run made in a directory: journals, tables, parts and spec, and its record last.
 
     So whatever stops it leaves a run that lacks parts. Whatever else lies there stays. Nothing happens where no run is.
-    Raises DirectoryLocked, DiskError; and, before anything is removed, MixedRuns, OtherFormat or Damaged where it is open
-    what is the run's.
+    Raises DirectoryLocked, DiskError; and, before anything is removed, MixedRuns, OtherFormat or Damaged where it
+    is open what is the run's.
     """
     path = Path(path)
     if not (path / RUN).exists():

@@ -52,9 +52,7 @@ class Estimate:
         time_to_go = f"{there}about {_in_words(self.seconds)}, into {self.path}"
         lines = [size, f"about {self.bytes / 1e6:,.1f} MB; {time_to_go}"]
         if self.compiling:
-            lines.append(
-                f"compiling all it needs took {self.compiling:.0f} s, which this machine need not do again"
-            )
+            lines.append(f"compiling all it needs took {self.compiling:.0f} s, which this machine need not do again")
         return "\n".join(lines)
 
 
