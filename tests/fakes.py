@@ -16,12 +16,11 @@ from fastlstm.sweep.provenance import provenance
 from fastlstm.sweep.session import execute
 from fastlstm.sweep.simulation import Columns
 from fastlstm.sweep.stopping import Stopper
-from fastlstm.tables.rows import chosen_measures
 
 
 def made_up(spec: Spec, point: Point) -> Compute:
     """Columns that follow from point and draw, at no cost; all lie between 0 and 1."""
-    names = [*PARAMETERS, *STATE, *(measure.name for measure in chosen_measures(spec))]
+    names = [*PARAMETERS, *STATE, *(measure.name for measure in spec.row_layout.measures)]
 
     def compute(first: int, draws: int) -> Columns:
         ids = np.arange(first, first + draws)

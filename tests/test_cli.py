@@ -436,7 +436,7 @@ BAD = {
 ALSO_BAD = {
     "no such input file": (in_file("nowhere.csv", "value"), [], "input.file", "no such file"),
     "empty input file": (in_file("empty.csv", "value"), [], "input.file", "empty"),
-    "text in the column": (in_file("series.csv", "name"), [], "input.column", "numbers"),
+    "text in the column": (in_file("series.csv", "name"), [], "input.column", "number"),
     "series shorter than the draws": (in_file("series.csv", "value"), [], "input.file", "10"),
     "number in quotes": (GOOD.replace("2_000", '"2000"'), [], "draws", "whole number"),
     "no TOML": ("draws = = 3", [], "spec.toml", "TOML"),
