@@ -17,7 +17,8 @@ HEAD = """\
 [Documentation](README.md) · Use
 
 This page is made from the docstrings by `python docs/make_api.py > docs/api.md`. What stands here is public; all else
-is internal and may change. Every example is run by `tests/test_docs_api.py`.
+is internal and may change. Every example is run by `tests/test_docs_api.py`; those that need Keras or PyTorch by
+`make test`, where Keras is installed, and `make interop`.
 
     import fastlstm
 """
