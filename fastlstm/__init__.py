@@ -5,11 +5,13 @@
     claims                               the language of predictions about the draws
     kernel                               what is computed: the unit, both passes, draws; compiled by Numba
     unit                                 the unit on arrays: forward, gradients
+    interop                              weights from and to PyTorch and Keras
     tables                               rows, counts, regimes and tables from columns
     store                                the run directory: commits, journal, reading, bytes verified
     verdicts                             claims held against draws
     sweep                                from a spec to a run: plan, engine, shards, merge
     runs, audit, oracles                 a run read; replayed, verified, checked; second opinions
+    diagnosis                            the mistake in somebody's own gradients, named
     report, cli                          figures and one page; the command line
 
 Where each equation, decision and error lives: docs/architecture.md.
