@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,6 @@ class Replay:
     """A draw made again; unpacks as `spec, trace, grads`.
 
     drawn: its parameters, h0, C0, inputs and targets; drawn.measures: all columns of its row, before they are stored.
-    plot: its figures, as `replayed.plot.gates()`; see fastlstm.report.plot.
 
     Examples
     --------
@@ -34,8 +34,6 @@ class Replay:
     ((14,), (10,))
     """
 
-    plot: ClassVar[Any]
-
     spec: Spec
     trace: Trace
     grads: Gradients
@@ -43,6 +41,12 @@ class Replay:
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.spec, self.trace, self.grads))
+
+    @property
+    def plot(self) -> Any:
+        """Its figures, as `replayed.plot.gates()`; see fastlstm.report.plot."""
+        # by name, when one is asked for: the report stands above, and draws what is made again here
+        return import_module("fastlstm.report.plot").ReplayPlot(self)
 
 
 def replay(source: SpecSource, *, point: int, draw: int) -> Replay:

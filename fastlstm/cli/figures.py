@@ -1,14 +1,14 @@
 """Commands that draw: the report of runs, their comparison, and one draw of a run."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fastlstm.cli.compiling import compile_notice
 from fastlstm.cli.exits import FAILED, errors, fail
-
-Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="Run directories.")]
+from fastlstm.cli.options import AsJson, Folders, complete_folders
+from fastlstm.cli.output import answer, answer_json
 
 
 def report(
@@ -16,7 +16,9 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The page, or a PDF if it ends in .pdf [default: report.html in DIR, or of several in their folder]"
+            "--out",
+            "-o",
+            help="The page, or a PDF if it ends in .pdf [default: report.html in DIR, or of several in their folder]",
         ),
     ] = None,
     formats: Annotated[
@@ -30,13 +32,15 @@ def report(
 ) -> None:
     """Draw a finished run, or several side by side: one HTML page, and the figures of one run as files."""
     if explorer:
-        print(_explorer(folders, out))
+        answer(str(_explorer(folders, out)))
         return
     wanted = None if point is None and draw is None else (point or 0, draw or 0)
     with errors():
         from fastlstm.report.write import report as write
 
-        print(write(folders, out=out, formats=[form.strip() for form in formats.split(",")], point_and_draw=wanted))
+        with compile_notice():
+            page = write(folders, out=out, formats=[form.strip() for form in formats.split(",")], point_and_draw=wanted)
+        answer(str(page))
 
 
 def _explorer(folders: list[Path], out: Path | None) -> Path:
@@ -53,9 +57,9 @@ def _explorer(folders: list[Path], out: Path | None) -> Path:
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A run directory.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    a: Annotated[Path, typer.Argument(metavar="A", help="A run directory.", autocompletion=complete_folders)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.", autocompletion=complete_folders)],
+    as_json: AsJson = False,
 ) -> None:
     """Hold two runs against each other: what differs in their specs, and each statistic with the difference, B - A."""
     with errors():
@@ -67,9 +71,9 @@ def compare(
         keys = comparison.differences(*(run.spec() for run in runs))
         table = comparison.compare(*runs)
     if as_json:
-        print(json.dumps({"keys": keys.to_dict("records"), "statistics": as_records(table)}))
+        answer_json({"keys": keys.to_dict("records"), "statistics": as_records(table)})
     else:
-        print(comparison.text(keys, table))
+        answer(comparison.text(keys, table))
 
 
 def plot_replay(source: Path, file: Path, *, point: int, draw: int) -> None:
@@ -77,4 +81,5 @@ def plot_replay(source: Path, file: Path, *, point: int, draw: int) -> None:
     with errors():
         from fastlstm.report.write import write_replay
 
-        write_replay(source, file, point=point, draw=draw)
+        with compile_notice():
+            write_replay(source, file, point=point, draw=draw)

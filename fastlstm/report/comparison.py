@@ -1,12 +1,12 @@
 """How runs differ, as a part of a page: keys of their specs, estimates side by side, differences with intervals."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from fastlstm.report.claim_figure import where_text
 from fastlstm.report.compare import compare, differences
 from fastlstm.report.html_tables import table
+from fastlstm.report.markup import escape
 from fastlstm.report.numbers import number
 from fastlstm.report.run_data import RunData
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shlex
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import altair as alt
 import vl_convert
 
 from fastlstm.report.explorer_data import table
+from fastlstm.report.markup import escape
 from fastlstm.report.page_style import SHEET
 from fastlstm.report.run_data import RunData
 from fastlstm.report.write import target_of

@@ -1,11 +1,11 @@
 """The tables of a report as HTML: a claim at each of its points, and the regime table."""
 
 import math
-from html import escape
 from typing import Any
 
 from fastlstm.measures import GATES
 from fastlstm.report.claim_figure import MARKS
+from fastlstm.report.markup import escape
 from fastlstm.report.numbers import label, number
 from fastlstm.report.run_data import RunData
 

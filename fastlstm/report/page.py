@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from fastlstm.report import html_tables as tables
 from fastlstm.report.answer import answer
 from fastlstm.report.figure import Figure
+from fastlstm.report.markup import escape
 from fastlstm.report.numbers import number
 from fastlstm.report.page_style import SHEET
 from fastlstm.report.run_data import RunData
@@ -128,7 +128,7 @@ def _folded_regimes(run: RunData) -> str:
 
 
 def _spec(run: RunData) -> str:
-    text = escape(run.spec.normalised(folder=run.path))
+    text = escape(run.spec.normalised(folder=run.path), keep="\n")
     return f"<details><summary>The spec as it was run</summary><pre>{text}</pre></details>"
 
 

@@ -3,13 +3,13 @@
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 from fastlstm.audit.replay import replay
 from fastlstm.report.choose import FIGURES, chosen
 from fastlstm.report.comparison import compared
 from fastlstm.report.figure import Drawing, Figure
+from fastlstm.report.markup import escape
 from fastlstm.report.page import Picture, page
 from fastlstm.report.render import FORMATS, SHOWN, inline, pages, rendered, share_scales
 from fastlstm.report.run_data import RunData
@@ -102,7 +102,7 @@ def _page_and_figures(
         for name, drawings in of_run.items():
             for each in drawings:
                 made = {form: rendered(each, form) for form in dict.fromkeys(("svg", *formats))}
-                element = inline(made["svg"], title=escape(each.title, quote=True), prefix=f"r{number}-{each.name}-")
+                element = inline(made["svg"], title=escape(each.title), prefix=f"r{number}-{each.name}-")
                 width = round(SHOWN * each.figure.get_figwidth())
                 shown[-1][name].append(Picture(each.name, each.title, each.note, element, width))
                 if len(runs) == 1:

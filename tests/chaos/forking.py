@@ -17,8 +17,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastlstm import load
-from fastlstm.cli import commands as cli
+from fastlstm import cli, load
 from fastlstm.store import record
 from fastlstm.store.disk import Disk
 from fastlstm.sweep import plan, session
