@@ -115,7 +115,10 @@ def members(kind: type) -> Iterator[str]:
     for node in body:
         if isinstance(node, ast.FunctionDef) and (node.name == "__getitem__" or not node.name.startswith("_")):
             method = getattr(kind, node.name)
-            code = f"[{node.args.args[1].arg}]" if node.name == "__getitem__" else signature(f".{node.name}", method)
+            if isinstance(method, property):
+                code = f".{node.name}"
+            else:
+                code = f"[{node.args.args[1].arg}]" if node.name == "__getitem__" else signature(f".{node.name}", method)
             code = " ".join(code.split()).replace("( ", "(").replace(", )", ")").replace("|", r"\|")
             rows.append(f"| `{code}` | {first_paragraph(method)} |")
     if rows:
