@@ -117,8 +117,10 @@ def members(kind: type) -> Iterator[str]:
             method = getattr(kind, node.name)
             if isinstance(method, property):
                 code = f".{node.name}"
+            elif node.name == "__getitem__":
+                code = f"[{node.args.args[1].arg}]"
             else:
-                code = f"[{node.args.args[1].arg}]" if node.name == "__getitem__" else signature(f".{node.name}", method)
+                code = signature(f".{node.name}", method)
             code = " ".join(code.split()).replace("( ", "(").replace(", )", ")").replace("|", r"\|")
             rows.append(f"| `{code}` | {first_paragraph(method)} |")
     if rows:

@@ -10,6 +10,7 @@ import pytest
 from pages import PAGES, ROOT, blocks
 
 import fastlstm
+from fastlstm.diagnosis.catalogue import CATALOGUE
 from fastlstm.oracles import naive
 from fastlstm.spec import Spec
 from fastlstm.spec.distributions import DISTRIBUTIONS
@@ -158,3 +159,11 @@ def test_the_main_simulation_is_as_large_as_the_pages_say():
     spec = fastlstm.load(ROOT / "sims" / "atlas.toml")
     assert spec.steps == 100
     assert f"{spec.draws * len(spec.points()):,} draws" in PAGES["README.md"]
+
+
+def test_the_readme_counts_the_mistakes_of_the_catalogue():
+    assert f"[{len(CATALOGUE)} known mistakes](docs/diagnose.md)" in PAGES["README.md"]
+
+
+def test_the_readme_lists_every_simulation():
+    assert {path.stem for path in SIMS} == set(re.findall(r"\(sims/(\w+)\.toml\)", PAGES["README.md"]))
