@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from docstrings import run_example
 
 import fastlstm
 
@@ -180,3 +181,7 @@ def test_the_page_shows_how_to_check_keras_and_its_lines_do(capsys):
     (lines,) = (block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "keras" in block)
     exec(compile(lines, "<docs/interop.md, keras>", "exec"), {})
     assert float(capsys.readouterr().out) < 1e-5
+
+
+def test_the_example_in_the_docstring_runs_and_gives_what_it_says():
+    run_example("from_keras")

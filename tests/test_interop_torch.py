@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from docstrings import run_example
 
 import fastlstm
 
@@ -151,3 +152,8 @@ def test_the_page_shows_how_to_check_pytorch_and_its_lines_do(capsys):
     (lines,) = (block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "torch" in block)
     exec(compile(lines, "<docs/interop.md, torch>", "exec"), {})
     assert float(capsys.readouterr().out) < 1e-14
+
+
+def test_the_examples_in_the_docstrings_run_and_give_what_they_say():
+    run_example("from_torch")
+    run_example("to_torch")

@@ -45,9 +45,15 @@ def diagnose(
     A function that cannot be called, or returns what cannot be read, raises NoAnswer, a ValueError. The search ends
     after 10 seconds of processor time. The catalogue of mistakes, and what their numbers can tell: docs/diagnose.md.
 
+    Examples
+    --------
     >>> import fastlstm
     >>> fastlstm.diagnose(fastlstm.gradients).right
     True
+    >>> def shortened(params, x, dy):  # nothing comes back through h
+    ...     return fastlstm.gradients(params, x, dy, mode="cec").params
+    >>> [mistake.id for mistake in fastlstm.diagnose(shortened).mistakes]
+    ['B2.none']
     """
     if kind not in ("gradients", "forward"):
         raise ValueError(f"kind is {kind!r}; it must be 'gradients' or 'forward'")
@@ -57,6 +63,8 @@ def diagnose(
 def assert_gradients(function: Callable[..., Any], *, order: str | None = None) -> None:
     """Raise AssertionError, with the text of the verdict, unless `diagnose` finds a function's gradients right.
 
+    Examples
+    --------
     >>> import fastlstm
     >>> fastlstm.assert_gradients(fastlstm.gradients)
     """
