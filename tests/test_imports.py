@@ -44,9 +44,9 @@ ROOMS = {
 KERNEL = (
     "lanes.cache", "lanes.jit", "lanes.simd", "lanes.convert", "lanes.memory", "lanes.registers", "lanes.transpose",
     "coefficients", "elementary", "scale", "wide", "widened", "random", "inputs", "lstm", "gradient_rows", "suspicion",
-    "truncated", "groups.norms", "groups.gates", "groups.grads", "groups.carousel", "groups.truncation",
-    "groups.jacobian", "groups.lags", "options", "forward_pass", "backward_pass", "passes", "modes", "simulate",
-    "arrays",
+    "truncated", "inner", "groups.norms", "groups.gates", "groups.grads", "groups.carousel", "groups.truncation",
+    "groups.window", "groups.jacobian", "groups.lags", "groups.gate_grads", "groups.gate_lags", "groups.cell",
+    "options", "forward_pass", "backward_pass", "passes", "modes", "simulate", "arrays", "step_gradients",
 )  # fmt: skip
 
 FOLDERS = {"kernel", "kernel.lanes", "kernel.groups"}

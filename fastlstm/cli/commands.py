@@ -14,7 +14,9 @@ import typer
 from fastlstm import __version__, spec, store
 from fastlstm.audit import check as audit
 from fastlstm.audit import verify as recount
+from fastlstm.audit.replay import StepRange
 from fastlstm.audit.replay import replay as make_again
+from fastlstm.cli import replays
 from fastlstm.cli import text as tables
 from fastlstm.cli.exits import DISK, FAILED, NOT_OURS, NOT_VERIFIED, errors, fail, signals
 from fastlstm.cli.progress import Log, show_progress
@@ -322,12 +324,25 @@ def replay(
     folder: Annotated[Path, typer.Argument(metavar="DIR|SPEC", help="A run directory, or a spec.")],
     point: Annotated[int, typer.Option(min=0, help="The point.")] = 0,
     draw: Annotated[int, typer.Option(min=0, help="The draw.")] = 0,
+    given_steps: Annotated[
+        str | None, typer.Option("--steps", metavar="A:B", help="Show the steps A to B only [default: all]")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a line of CSV for each step.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make one draw again: its parameters, its trace step by step, its gradients."""
+    """Make one draw again: its parameters, its trace and its gradients step by step."""
+    if as_csv and as_json:
+        raise typer.BadParameter("excludes --json; choose one of them", param_hint="--csv")
     with errors():
         again = make_again(folder, point=point, draw=draw)
-    print(json.dumps(tables.replay_record(again)) if as_json else tables.replay_text(again))
+    try:
+        shown = StepRange.parse(given_steps, len(again.drawn.x))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--steps") from None
+    if as_csv:
+        print(replays.csv(again, shown), end="")
+    else:
+        print(json.dumps(replays.record(again, shown)) if as_json else replays.text(again, shown))
 
 
 @app.command("report")

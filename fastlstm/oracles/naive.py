@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
-Mode = Literal["full", "cec", "local"]
+Mode = Literal["full", "cec", "local", "window"]
 LossKind = Literal["sum", "last", "mse", "bce"]
+Readout = Literal["sigmoid", "linear"]
 
 
 class Parameters(NamedTuple):
@@ -62,6 +63,7 @@ class Gradients(NamedTuple):
     """params (draws, 14), x (draws, steps), h0 and C0 (draws,).
 
     dh and dC (draws, steps + 1) are the adjoints: column t holds dh_t and dC_t, column 0 repeats h0 and C0.
+    df, di, do, dg (draws, steps): of the gates and the candidate.
     """
 
     params: Array
@@ -70,6 +72,10 @@ class Gradients(NamedTuple):
     C0: Array
     dh: Array
     dC: Array
+    df: Array
+    di: Array
+    do: Array
+    dg: Array
 
 
 class Loss(NamedTuple):
@@ -100,7 +106,9 @@ def tanh_slope(z: Array) -> Array:
     return slope
 
 
-def forward(params: ArrayLike, x: ArrayLike, h0: ArrayLike = 0.0, C0: ArrayLike = 0.0) -> Trace:
+def forward(
+    params: ArrayLike, x: ArrayLike, h0: ArrayLike = 0.0, C0: ArrayLike = 0.0, *, readout: Readout = "sigmoid"
+) -> Trace:
     """Run the unit over x and return every gate, state and pre-activation."""
     p, x, h, C = _arguments(params, x, h0, C0)
     trace = Trace(*(np.empty_like(x) for _ in Trace._fields))
@@ -116,7 +124,7 @@ def forward(params: ArrayLike, x: ArrayLike, h0: ArrayLike = 0.0, C0: ArrayLike 
         C = f * C + i * g  # F4
         h = o * np.tanh(C)  # F5
         z_y = p.W_y * h + p.b_y  # F6
-        y = sigmoid(z_y)  # F7
+        y = sigmoid(z_y) if readout == "sigmoid" else z_y  # F7
         now = Trace(f=f, i=i, o=o, g=g, C=C, h=h, y=y, z_f=z_f, z_i=z_i, z_o=z_o, z_c=z_c, z_y=z_y)
         for column, value in zip(trace, now, strict=True):
             column[:, t] = value
@@ -132,11 +140,13 @@ def gradients(
     mode: Mode = "full",
     *,
     delta: ArrayLike | None = None,
+    window: int = 1,
 ) -> Gradients:
     """Backpropagate dy (draws, steps) through the unit.
 
     Where `delta` (draws, steps) is given it is taken for B1 and dy is not read: the cross-entropy loss knows
-    delta_t itself, and dividing and multiplying by a slope that has underflowed would lose it.
+    delta_t itself, and dividing and multiplying by a slope that has underflowed would lose it. `window`: the steps of
+    a window, for that mode.
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode must be one of {get_args(Mode)}, not {mode!r}")
@@ -156,24 +166,25 @@ def gradients(
     x_ = counted_from_one(x)
     delta_ = counted_from_one(np.broadcast_to(np.asarray(delta, x.dtype), x.shape))
 
-    dh, dC, dx, dz_f, dz_i, dz_o, dz_c = (np.zeros((steps + 2, draws), x.dtype) for _ in range(7))
+    dh, dC, dx, df, di, do, dg, dz_f, dz_i, dz_o, dz_c = (np.zeros((steps + 2, draws), x.dtype) for _ in range(11))
     total = Parameters(*(np.zeros(draws, x.dtype) for _ in NAMES))._asdict()
 
     for t in range(steps, 0, -1):
         dh[t] = p.W_y * delta_[t]  # B2
-        if mode == "full":
+        at_border = t % window == 0  # step t ends a window, and t + 1 begins one
+        if mode == "full" or (mode == "window" and not at_border):
             dh[t] += p.W_hf * dz_f[t + 1] + p.W_hi * dz_i[t + 1] + p.W_ho * dz_o[t + 1] + p.W_hc * dz_c[t + 1]
         dC[t] = dh[t] * o[t] * tanh_slope(C[t])  # B3
-        if mode != "local":
+        if mode in ("full", "cec") or (mode == "window" and not at_border):
             dC[t] += f[t + 1] * dC[t + 1]
-        do = dh[t] * np.tanh(C[t])  # B4
-        df = dC[t] * C[t - 1]  # B5
-        di = dC[t] * g[t]  # B6
-        dg = dC[t] * i[t]  # B7
-        dz_f[t] = df * sigmoid_slope(z_f[t])  # B8
-        dz_i[t] = di * sigmoid_slope(z_i[t])
-        dz_o[t] = do * sigmoid_slope(z_o[t])
-        dz_c[t] = dg * tanh_slope(z_c[t])
+        do[t] = dh[t] * np.tanh(C[t])  # B4
+        df[t] = dC[t] * C[t - 1]  # B5
+        di[t] = dC[t] * g[t]  # B6
+        dg[t] = dC[t] * i[t]  # B7
+        dz_f[t] = df[t] * sigmoid_slope(z_f[t])  # B8
+        dz_i[t] = di[t] * sigmoid_slope(z_i[t])
+        dz_o[t] = do[t] * sigmoid_slope(z_o[t])
+        dz_c[t] = dg[t] * tanh_slope(z_c[t])
         for k, dz in zip("fioc", (dz_f[t], dz_i[t], dz_o[t], dz_c[t]), strict=True):
             total[f"W_h{k}"] += dz * h[t - 1]  # B9
             total[f"W_x{k}"] += dz * x_[t]  # B10
@@ -182,7 +193,7 @@ def gradients(
         total["b_y"] += delta_[t]  # B13
         dx[t] = p.W_xf * dz_f[t] + p.W_xi * dz_i[t] + p.W_xo * dz_o[t] + p.W_xc * dz_c[t]  # B14
 
-    if mode == "full":
+    if mode in ("full", "window"):
         dh[0] = p.W_hf * dz_f[1] + p.W_hi * dz_i[1] + p.W_ho * dz_o[1] + p.W_hc * dz_c[1]  # B15
     if mode != "local":
         dC[0] = f[1] * dC[1]  # B16
@@ -194,6 +205,10 @@ def gradients(
         C0=dC[0],
         dh=dh[:-1].T,
         dC=dC[:-1].T,
+        df=df[1:-1].T,
+        di=di[1:-1].T,
+        do=do[1:-1].T,
+        dg=dg[1:-1].T,
     )
 
 
@@ -211,15 +226,20 @@ def jacobians(params: ArrayLike, x: ArrayLike, h0: ArrayLike = 0.0, C0: ArrayLik
     return np.stack([np.stack([f, a], axis=-1), np.stack([kappa * f, kappa * a + b], axis=-1)], axis=-2)  # J4
 
 
-def loss_and_dy(kind: LossKind, y: Array, target: ArrayLike, z_y: Array, *, silent_steps: int = 0) -> Loss:
-    """The loss of outputs y = s(z_y) and its gradient; the first `silent_steps` steps carry no loss.
+def loss_and_dy(
+    kind: LossKind, y: Array, target: ArrayLike, z_y: Array, *, silent_steps: int = 0, readout: Readout = "sigmoid"
+) -> Loss:
+    """The loss of outputs y = s(z_y), or y = z_y, and its gradient; the first `silent_steps` steps carry no loss.
 
     sum and last do not read the target. z_y is needed because y rounds to 1 from z_y = 37 on, where 1 - y,
     log(1 - y) and y - target still have a value.
     """
     target = np.broadcast_to(np.asarray(target, y.dtype), y.shape)
-    slope = sigmoid_slope(z_y)
-    y_minus_target = (1 - target) * y - target * sigmoid(-z_y)  # exact in the tail, where target is 0 or 1
+    if readout == "sigmoid":
+        slope = sigmoid_slope(z_y)
+        y_minus_target = (1 - target) * y - target * sigmoid(-z_y)  # exact in the tail, where target is 0 or 1
+    else:
+        slope, y_minus_target = np.ones_like(z_y), y - target
     heard = np.broadcast_to(np.arange(y.shape[1]) >= silent_steps, y.shape)
     if kind == "sum":  # L1
         terms, dy = y, np.ones_like(y)
