@@ -40,8 +40,8 @@ LAGS = "The lags are 1, 2, 5, 10, 20, 50, ... below the number of steps, which h
 NOTES = {
     "grads": "Always float64. Beyond its range a gradient is inf or 0; `fastlstm replay` has its log10 and sign.",
     "window": (
-        "Not listed in `groups`: `window = k` in `[measure]` adds these columns to those of `truncation`. Windows have\n"
-        "k steps, counted from the first; what comes back across a border is dropped."
+        "Not listed in `groups`: `window = k` in `[measure]` adds these columns to those of `truncation`. Windows\n"
+        "have k steps, counted from the first; what comes back across a border is dropped."
     ),
 }
 
