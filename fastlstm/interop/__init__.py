@@ -27,7 +27,7 @@ _TORCH_WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 class Weights(NamedTuple):
     """params (14,) in the order of PARAMETERS, float32 or float64 as in the layers, and what follows the read-out.
 
-    With readout "linear" the output is y_t = W_y h_t + b_y, with "sigmoid" it is s(W_y h_t + b_y).
+    readout is that of `forward` and `gradients`: with "linear" y_t = W_y h_t + b_y, with "sigmoid" s(W_y h_t + b_y).
     """
 
     params: Array

@@ -18,8 +18,8 @@ Comparison = namedtuple("Comparison", "rel_error cosine W_hi_sign")
 
 
 @inline
-def start_back(zero):
-    return Truncations(start_truncated(zero), start_truncated(zero))
+def start_back(last):
+    return Truncations(start_truncated(last), start_truncated(last))
 
 
 @inline
