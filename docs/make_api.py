@@ -108,13 +108,17 @@ def members(kind: type) -> Iterator[str]:
     """The fields of a class, and its public methods with the first paragraph of what they say of themselves."""
     body = definition(kind).body
     fields = [ast.unparse(node.target) for node in body if isinstance(node, ast.AnnAssign)]
+    fields = [field for field in fields if not field.startswith("_")]
     if fields:
         yield from ("", f"Fields: {', '.join(f'`{field}`' for field in fields)}.")
     rows = []
     for node in body:
         if isinstance(node, ast.FunctionDef) and (node.name == "__getitem__" or not node.name.startswith("_")):
             method = getattr(kind, node.name)
-            code = f"[{node.args.args[1].arg}]" if node.name == "__getitem__" else signature(f".{node.name}", method)
+            if node.name == "__getitem__":
+                code = f"[{node.args.args[1].arg}]"
+            else:
+                code = f".{node.name}" if isinstance(method, property) else signature(f".{node.name}", method)
             code = " ".join(code.split()).replace("( ", "(").replace(", )", ")").replace("|", r"\|")
             rows.append(f"| `{code}` | {first_paragraph(method)} |")
     if rows:

@@ -25,7 +25,7 @@ from fastlstm.runs import Run, read
 from fastlstm.spec import SpecError, load
 from fastlstm.sweep.merge import merge
 from fastlstm.sweep.session import run, simulate
-from fastlstm.unit import Gradients, Trace, forward, gradients
+from fastlstm.unit import Gradients, StepGradients, Trace, forward, gradients
 
 __version__ = version("fastlstm")
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Replay",
     "Run",
     "SpecError",
+    "StepGradients",
     "Trace",
     "forward",
     "from_keras",
