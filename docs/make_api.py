@@ -109,6 +109,7 @@ def members(kind: type) -> Iterator[str]:
     """The fields of a class, and its public methods with the first paragraph of what they say of themselves."""
     body = definition(kind).body
     fields = [ast.unparse(node.target) for node in body if isinstance(node, ast.AnnAssign)]
+    fields = [field for field in fields if not field.startswith("_")]
     if fields:
         yield from ("", f"Fields: {', '.join(f'`{field}`' for field in fields)}.")
     rows = []

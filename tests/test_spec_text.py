@@ -42,7 +42,7 @@ def test_normalised_text_writes_every_default_out():
     assert tables["params"] == {name: {"normal": {"mean": 0.0, "std": 1.0}} for name in PARAMETERS}
     assert tables["input"] == {"process": "normal", "mean": 0.0, "std": 1.0}
     assert tables["state"] == {"h": 0.0, "C": 0.0}
-    assert tables["loss"] == {"kind": "sum"}
+    assert tables["loss"] == {"kind": "sum", "readout": "sigmoid"}
     assert set(tables["measure"]) == {"groups", "saturation", "majority", "exploded", "vanished"}
     assert tables["store"] == {"rows": "all", "dtype": "float32"}
     assert set(tables) == set(Spec.model_fields) - {"claim"}  # there are none

@@ -79,19 +79,18 @@ def gradients(
     dC_T: ArrayLike = 0.0,
     steps: bool = False,
 ) -> Gradients:
-    """Gradients of a loss L by backpropagation through time.
+    """Gradients of a loss L by backpropagation through time, given dy_t = dL/dy_t or a loss by name.
 
-    params, x, h0, C0 and readout as in `forward`.
-    dy: dL/dy_t, of the shape of x or (steps,). Or instead of it loss: "sum" or "last" of the outputs, or "mse" or "bce"
-    with targets, a number or of the shape of x or (steps,); bce stays right where the outputs are saturated.
-    dh_T, dC_T: a gradient that comes in through the last state, a number or (draws,).
+    params, x, h0, C0 and readout as in `forward`; dy has the shape of x, or (steps,).
     mode: "full"; "cec", the truncation of 1997 that keeps only the cell path; "local", which drops everything that
-    comes through step t+1; "window", which drops what comes back across a border between windows of `window` steps,
-    counted from the first.
-    steps: also the gradients of every step, of states, gates and pre-activations; then a `StepGradients`.
+    comes through step t+1; "window", which drops what crosses a border between windows of `window` steps.
+    loss: instead of dy, "sum" or "last" of the outputs, or "mse" or "bce" against target, a number, (steps,) or
+    (draws, steps). Cross-entropy is right also where y is saturated and dy infinite.
+    dh_T, dC_T: what comes in through the last state, numbers or (draws,); with them dy may be left out.
+    steps: also the gradients of every step, as `StepGradients`.
 
-    A gradient beyond the range of the type is inf, or 0; `StepGradients` has its logarithm and its sign.
-    Raises ValueError for shapes and words that do not fit together. Equations: docs/derivation.md, B1 to B16.
+    A gradient beyond the range of the type is inf, or 0; with steps=True `log10` and `sign` know it all the same.
+    Raises ValueError for what does not fit together. Equations: docs/derivation.md, B1 to B16, L1 to L4, M1 to M4.
 
     Examples
     --------

@@ -98,11 +98,11 @@ class StepGradients(Gradients):
     (0.0, -1745.188, 1.0)
     """
 
-    # Of some draws in full, by name (draws of them, steps): those with a number that left the range on its way
-    steps: dict[str, Array] = field(repr=False)
-    rare: Array = field(repr=False)
-    rare_steps: dict[str, Scaled] = field(repr=False)
-    scaled: dict[str, Scaled] = field(repr=False)  # params, h0, C0
+    _steps: dict[str, Array] = field(repr=False)
+    # Which draws have a number that left the range on its way, and their numbers, (those draws, steps)
+    _rare: Array = field(repr=False)
+    _rare_steps: dict[str, Scaled] = field(repr=False)
+    _all: dict[str, Scaled] = field(repr=False)  # params, h0 and C0 of all draws
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,8 +110,8 @@ class StepGradients(Gradients):
         return (*super().names, *STEP_NAMES)
 
     def __getitem__(self, name: str) -> Array:
-        """A gradient by its name; Raises NoSuchGradient."""
-        return self.steps[name] if name in STEP_NAMES else super().__getitem__(name)
+        """A gradient by its name: also those of every step, (draws, steps). Raises NoSuchGradient."""
+        return self._steps[name] if name in STEP_NAMES else super().__getitem__(name)
 
     def log10(self, name: str) -> Array:
         """log10 of the absolute values of a gradient in float64, also of those beyond the range; -inf for a true 0."""
@@ -119,8 +119,8 @@ class StepGradients(Gradients):
             return scaled.log10()
         with np.errstate(divide="ignore"):
             logs: Array = np.log10(np.abs(self[name].astype(np.float64)))
-        if len(self.rare):
-            logs[self.rare] = self.rare_steps[name].log10()
+        if len(self._rare):
+            logs[self._rare] = self._rare_steps[name].log10()
         return logs
 
     def sign(self, name: str) -> Array:
@@ -128,13 +128,13 @@ class StepGradients(Gradients):
         if (scaled := self._scaled(name)) is not None:
             return np.sign(scaled.sizes)
         signs: Array = np.sign(self[name])
-        if len(self.rare):
-            signs[self.rare] = np.sign(self.rare_steps[name].sizes)
+        if len(self._rare):
+            signs[self._rare] = np.sign(self._rare_steps[name].sizes)
         return signs
 
     def _scaled(self, name: str) -> Scaled | None:
         """The sizes and exponents of a gradient that has them for all draws."""
         if name in PARAMETERS:
-            params, place = self.scaled["params"], PARAMETERS.index(name)
+            params, place = self._all["params"], PARAMETERS.index(name)
             return Scaled(params.sizes[:, place], params.exponents[:, place])
-        return self.scaled.get(name)
+        return self._all.get(name)
