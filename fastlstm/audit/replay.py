@@ -15,7 +15,7 @@ from fastlstm.runs import Run, SpecSource, as_spec
 from fastlstm.spec import Spec
 from fastlstm.sweep.simulation import Draw, Simulation
 from fastlstm.unit import Gradients, StepGradients, Trace, forward
-from fastlstm.unit.gradients import Problem, run_gradients, run_step_gradients
+from fastlstm.unit.gradients import Task, run_gradients, run_step_gradients
 from fastlstm.unit.inputs import inputs
 
 # What a table of steps has of the gradients, in the order of the derivation; dx is the gradient of x
@@ -40,10 +40,10 @@ class StepRange(NamedTuple):
         numbers = [first or "1", last or str(steps)]
         if not colon or not all(number.isdecimal() for number in numbers):
             raise ValueError(f"{text!r} is no range of steps; give A:B, for example 1:{steps}")
-        found = cls(*map(int, numbers))
-        if not 1 <= found.first <= found.last <= steps:
+        chosen = cls(*map(int, numbers))
+        if not 1 <= chosen.first <= chosen.last <= steps:
             raise ValueError(f"{text} is not within the steps, which are 1:{steps}")
-        return found
+        return chosen
 
     @property
     def slice(self) -> slice:
@@ -146,7 +146,7 @@ def replay(source: SpecSource, *, point: int, draw: int) -> Replay:
 def make(spec: Spec, simulation: Simulation, draw: int, *, steps: bool = False) -> Replay:
     """One draw of a simulation, with its trace and gradients; steps: those of every step too."""
     drawn, loss = simulation.make(draw), simulation.point.loss
-    problem = Problem(
+    problem = Task(
         inputs(drawn.params, drawn.x, drawn.h0, drawn.C0),
         target=np.atleast_2d(drawn.target),
         last=np.zeros((1, 2), spec.dtype),

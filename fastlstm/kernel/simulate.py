@@ -26,7 +26,7 @@ from fastlstm.kernel.random import VALUES, Draws, distributions, draw_values
 # What a point asks for: the source of its inputs, the distribution of its targets (a table of one), and more of Terms
 Setting = namedtuple("Setting", "source targets first_loss_step saturation window")
 # Arrays (columns, draws): the 16 drawn values, whether the draw is suspect, and one for each group
-Columns = namedtuple("Columns", ("values", "suspect", *measures.GROUPS))
+ColumnArrays = namedtuple("ColumnArrays", ("values", "suspect", *measures.GROUPS))
 # Where a register of draws goes: the columns, and its first draw
 Out = namedtuple("Out", "columns start")
 
@@ -42,7 +42,7 @@ def allocate_columns(stored, draws, groups, steps):
     """Memory for the columns of `draws` draws; a group that is not computed has none."""
     sizes = {g: len(measures.group(g, steps)) if g in with_always(groups) else 0 for g in measures.GROUPS}
     types = {g: measures.STORED.get(g, stored) for g in measures.GROUPS}
-    return Columns(
+    return ColumnArrays(
         values=np.empty((VALUES, draws), stored),
         suspect=np.empty((1, draws), stored),
         **{g: np.full((size, draws), np.nan, types[g]) for g, size in sizes.items()},
@@ -102,7 +102,7 @@ def build_simulation(dtype, stored, process, loss, readout, target, groups, wide
     computed = with_always(groups)
     modules = group_modules(computed)
     OPTIONS = options(loss, readout, modules)
-    WRITERS = column_writers(computed, Columns._fields)
+    WRITERS = column_writers(computed, ColumnArrays._fields)
     fill_inputs, fill_targets = PROCESSES[process], TARGETS[target]
     suspect = any_suspect([suspicion.suspect, *hooks("suspect", modules)])
 

@@ -117,8 +117,8 @@ def _write_step(p, seen, a, scale, out):
     mapped(_store_step, (steps, places(steps)), (out.steps, seen.t))
     store(out.steps, (DZ_Y, seen.t), r.delta)
     dy = load(seen.scratch.target, (seen.t,))
-    given = (dy == 0.0) if out.loss == GIVEN else (dy != dy)
-    silent = (dy == dy) if seen.t < seen.terms.first_loss_step else given
+    no_dy = (dy == 0.0) if out.loss == GIVEN else (dy != dy)
+    silent = (dy == dy) if seen.t < seen.terms.first_loss_step else no_dy
     lost = lost_something(p, seen, r, inner, a, steps, silent)
     before = load(out.suspect, (0,))
     store(out.suspect, (0,), maximum(before, one_if(lost, before)))

@@ -29,7 +29,7 @@ LossKind = Literal["sum", "last", "mse", "bce"]
 
 
 @dataclass(frozen=True)
-class Problem:
+class Task:
     """What the gradients are of: arrays that fit together, and the choices that a kernel is compiled for.
 
     target: dy where loss is "given", targets for mse and bce, (draws, steps); last: dh_T and dC_T, (draws, 2).
@@ -56,7 +56,7 @@ class Problem:
             self.first_loss_step, self.window,
         )  # fmt: skip
 
-    def of(self, draws: Array) -> "Problem":
+    def of(self, draws: Array) -> "Task":
         """The same for some draws only."""
         units = self.units
         chosen = Inputs(units.params[draws], units.state[draws], units.x[draws], units.dtype)
@@ -116,8 +116,8 @@ def gradients(
     last = np.stack([of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)], axis=1)
     kind, targets = _loss(units, dy, loss, target, readout, alone=not last.any())
     first_loss_step = units.x.shape[1] - 1 if kind == "last" else 0
-    problem = Problem(units, targets, last, first_loss_step, kind, readout, mode, _window(mode, window))
-    return run_step_gradients(problem) if steps else run_gradients(problem)
+    task = Task(units, targets, last, first_loss_step, kind, readout, mode, _window(mode, window))
+    return run_step_gradients(task) if steps else run_gradients(task)
 
 
 def _loss(
@@ -159,13 +159,13 @@ def _window(mode: Mode, window: int | None) -> int:
     return 1 if window is None else int(window)
 
 
-def run_gradients(problem: Problem) -> Gradients:
+def run_gradients(task: Task) -> Gradients:
     """Gradients; draws that leave the range of plain numbers are computed once more with wide ones."""
-    out = GradientArrays(problem.units)
-    out.fill(problem)
+    out = GradientArrays(task.units)
+    out.fill(task)
     suspect = np.flatnonzero(out.suspect)
     if len(suspect):
-        suspects = problem.of(suspect)
+        suspects = task.of(suspect)
         exact = GradientArrays(suspects.units)
         exact.fill(suspects, wide=True)
         for plain, wide in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
@@ -183,28 +183,28 @@ class GradientArrays:
         self.x = np.empty((draws, steps), units.dtype)
         self.suspect = np.empty((draws, 1), units.dtype)
 
-    def fill(self, problem: Problem, *, wide: bool = False) -> None:
+    def fill(self, task: Task, *, wide: bool = False) -> None:
         """Run a kernel, plain or wide, over all draws."""
-        kernel = build_gradients(*problem.choices(wide=wide))
-        dtype, steps = problem.units.dtype, problem.units.x.shape[1]
+        kernel = build_gradients(*task.choices(wide=wide))
+        dtype, steps = task.units.dtype, task.units.x.shape[1]
 
         def work(part: slice) -> None:
             scratch = allocate_scratch(dtype, steps, inputs=True, wide=wide)
             out = self.params[part], self.state[part], self.x[part], self.suspect[part]
-            kernel(*problem.arguments(part), scratch, *out)
+            kernel(*task.arguments(part), scratch, *out)
 
-        tasks, threads = problem.units.slices()
+        tasks, threads = task.units.slices()
         for _ in in_order(work, tasks, threads=threads):
             pass
 
 
-def run_step_gradients(problem: Problem) -> StepGradients:
+def run_step_gradients(task: Task) -> StepGradients:
     """Gradients at every step too; the numbers of draws in which one left the range are kept as wide ones."""
-    out = _fill_steps(problem, wide=False)
+    out = _fill_steps(task, wide=False)
     rare = np.flatnonzero(out.suspect)
     rare_steps: dict[str, Scaled] = {}
     if len(rare):
-        exact = _fill_steps(problem.of(rare), wide=True)
+        exact = _fill_steps(task.of(rare), wide=True)
         for plain, wide in zip(out[:4], exact[:4], strict=True):
             plain[rare] = wide
         rare_steps = {name: Scaled(*both) for name, *both in zip(NAMES, exact.steps, exact.steps_k, strict=True)}
@@ -219,19 +219,19 @@ def run_step_gradients(problem: Problem) -> StepGradients:
     )  # fmt: skip
 
 
-def _fill_steps(problem: Problem, *, wide: bool) -> Filled:
-    draws, steps = problem.units.x.shape
-    dtype = problem.units.dtype
-    kernel = build_step_gradients(*problem.choices(wide=wide))
+def _fill_steps(task: Task, *, wide: bool) -> Filled:
+    draws, steps = task.units.x.shape
+    dtype = task.units.dtype
+    kernel = build_step_gradients(*task.choices(wide=wide))
     out: Filled = allocate_filled(dtype, draws, steps, wide=wide)
 
     def work(part: slice) -> None:
         scratch = allocate_scratch(dtype, steps, inner=True, wide=wide)
         rows = allocate_steps(dtype, steps, wide=wide)
         sliced = [array[:, part] if array.ndim == 3 else array[part] for array in out]
-        kernel(*problem.arguments(part), scratch, rows, *sliced)
+        kernel(*task.arguments(part), scratch, rows, *sliced)
 
-    tasks, threads = problem.units.slices()
+    tasks, threads = task.units.slices()
     for _ in in_order(work, tasks, threads=threads):
         pass
     return out
