@@ -1,5 +1,6 @@
 """Every public name has a docstring with an example that runs, and the page of the API is made from them."""
 
+import re
 import subprocess
 import sys
 
@@ -13,9 +14,12 @@ PUBLIC = [name for name in fastlstm.__all__ if callable(getattr(fastlstm, name))
 OTHERS = {"from_keras": "keras", "from_torch": "torch", "to_torch": "torch"}  # the package that an example needs
 
 
-def test_the_public_names_are_in_order_and_complete():
-    capitals_first = sorted(fastlstm.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
-    assert fastlstm.__all__ == capitals_first
+def test_the_public_names_are_those_of_the_stub_and_all_there():
+    stub = (ROOT / "fastlstm" / "__init__.pyi").read_text(encoding="utf-8")
+    names = re.findall(r" as (\w+)$", stub, flags=re.MULTILINE)
+    assert sorted(names) == fastlstm.__all__
+    assert set(names) <= set(dir(fastlstm))
+    assert all(hasattr(fastlstm, name) for name in names)
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if name not in OTHERS])
