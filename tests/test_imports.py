@@ -24,6 +24,7 @@ ROOMS = {
     "measures": {"names"},
     "intervals": set(),
     "threads": set(),
+    "cluster": set(),
     "oracles": set(),
     "claims": {"intervals"},
     "kernel": {"names", "measures"},
@@ -35,7 +36,7 @@ ROOMS = {
     "tables": {"names", "measures", "intervals", "spec", "store"},
     "verdicts": {"measures", "intervals", "claims", "spec", "store", "tables"},
     "runs": {"spec", "store", "tables", "verdicts"},
-    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "tables", "verdicts", "runs"},
+    "sweep": {"names", "measures", "threads", "cluster", "kernel", "spec", "store", "tables", "verdicts", "runs"},
     "audit": {"names", "measures", "oracles", "kernel", "spec", "store", "unit", "tables", "runs", "sweep"},
     "report": {"measures", "intervals", "oracles", "store", "tables", "runs", "audit"},
     "__init__": {"names", "spec", "diagnosis", "unit", "interop", "runs", "sweep", "audit"},
@@ -44,6 +45,7 @@ ROOMS = {
         "names",
         "measures",
         "threads",
+        "cluster",
         "spec",
         "diagnosis",
         "store",
@@ -178,6 +180,11 @@ def test_only_the_report_needs_matplotlib(module):
 @pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "interop"])
 def test_only_interop_knows_torch_and_keras(module):
     assert not outsiders(module) & {"torch", "keras"}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "cluster"])
+def test_only_the_cluster_knows_dask(module):
+    assert not outsiders(module) & {"distributed", "dask"}
 
 
 @pytest.mark.parametrize("module", in_rooms("unit"))

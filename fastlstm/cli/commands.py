@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from fastlstm.audit.replay import replay as make_again
 from fastlstm.cli import text as tables
 from fastlstm.cli.exits import DISK, FAILED, NOT_OURS, NOT_VERIFIED, errors, fail, signals
 from fastlstm.cli.progress import Log, show_progress
+from fastlstm.cluster.connecting import connect
 from fastlstm.runs import Run, read
 from fastlstm.sweep.dry_run import estimate
 from fastlstm.sweep.merge import merge as merge_run
@@ -108,12 +110,18 @@ def run_command(
     mix_kernels: Annotated[
         bool, typer.Option("--mix-kernels", help="Go on with draws of another version, whose numbers may differ.")
     ] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:8786|FILE.json|local", help="Compute on the workers of a Dask cluster."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a spec, or go on with a run that was interrupted."""
     out = _folder_to_make(given_out) or Path("results") / source.stem
     share = _shard(given_shard)
+    if dask is not None and (threads is not None or share is not None):
+        raise typer.BadParameter("takes the place of --threads and --shard; leave them out", param_hint="--dask")
     with errors():
         ready = spec.load(source, overrides or ())
         if dry_run:
@@ -123,10 +131,10 @@ def run_command(
         before = _status_of(out)
         with signals() as stopper:
             try:
-                with show_progress() as progress:
+                with show_progress() as progress, nullcontext() if dask is None else connect(dask) as client:
                     done = run_spec(
                         ready, out, threads=threads, shard=share, keep_going=keep_going, mix_kernels=mix_kernels,
-                        progress=progress, stopper=stopper,
+                        progress=progress, stopper=stopper, client=client,
                     )  # fmt: skip
             except store.OtherSpec as error:
                 fail(NOT_OURS, f"{error}\n{_differences(ready, out)}")

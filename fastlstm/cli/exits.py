@@ -11,6 +11,7 @@ import typer
 
 from fastlstm import spec, store
 from fastlstm.audit.replay import NoSuchDraw
+from fastlstm.cluster.errors import ClusterError, OtherWorker
 from fastlstm.sweep.merge import Incomplete
 from fastlstm.sweep.session import OtherKernel
 from fastlstm.sweep.stopping import Stopper
@@ -31,11 +32,18 @@ def errors() -> Iterator[None]:
         yield
     except (spec.SpecError, NoSuchDraw) as error:
         fail(BAD_SPEC, str(error))
-    except (store.DirectoryLocked, store.OtherSpec, store.MixedRuns, store.OtherFormat, OtherKernel) as error:
+    except (
+        store.DirectoryLocked,
+        store.OtherSpec,
+        store.MixedRuns,
+        store.OtherFormat,
+        OtherKernel,
+        OtherWorker,
+    ) as error:
         fail(NOT_OURS, str(error))
     except store.DiskError as error:
         fail(DISK, str(error))
-    except (store.StoreError, Incomplete, ValueError) as error:
+    except (store.StoreError, ClusterError, Incomplete, ValueError) as error:
         fail(FAILED, str(error))
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):

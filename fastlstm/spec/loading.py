@@ -1,6 +1,7 @@
 """Reads a spec from a TOML file or a mapping, and checks it whole."""
 
 import os
+import tomllib
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from fastlstm.spec.document import Spec
 from fastlstm.spec.grids import rules_broken
 from fastlstm.spec.problems import Problem, SpecError, dotted, explain
+from fastlstm.spec.series import Recorded
 from fastlstm.spec.sources import MAX_SPEC_BYTES, ReadError, override, plain, read
 from fastlstm.spec.toml import printable
 from fastlstm.spec.vocabulary import broken_claims
@@ -71,6 +73,11 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
     for note in spec.input.notes:
         warnings.warn(f"{name}: input.file: {note}", SpecWarning, stacklevel=2)
     return spec
+
+
+def rebuild(text: str, recorded: Recorded | None) -> Spec:
+    """A spec from its normalised text, with what was read of its input file, which need not be there."""
+    return Spec.model_validate(tomllib.loads(text), context={"recorded": recorded})
 
 
 def _problems(

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from fastlstm.cluster.client import Client
 from fastlstm.runs import Run, SpecSource, as_spec
 from fastlstm.spec import Spec
 from fastlstm.store import RunDirectory
@@ -18,6 +19,9 @@ from fastlstm.sweep.provenance import kernels, provenance
 from fastlstm.sweep.stopping import Progress, Stopper, quiet
 from fastlstm.threads import available_threads
 from fastlstm.verdicts.judge import judge_claims
+
+if TYPE_CHECKING:
+    from fastlstm.cluster.crew import Crew
 
 
 class OtherKernel(Exception):
@@ -35,6 +39,7 @@ def run(
     mix_kernels: bool = False,
     progress: Progress = quiet,
     stopper: Stopper | None = None,
+    client: Client | None = None,
 ) -> Run:
     """Run a spec into a directory, or go on with one that was interrupted.
 
@@ -46,8 +51,11 @@ def run(
     machines that share the directory, and `merge` ends the run. keep_going: when a point fails, compute the others
     first. mix_kernels: go on with draws that another version of the kernel began, whose numbers may differ.
 
-    Raises ValueError if there is no such shard; SpecError; DirectoryLocked; OtherSpec if the directory belongs to
-    another spec; OtherKernel; DiskError; Stopped; PointsFailed with keep_going, else whatever a point failed with.
+    client: a distributed.Client, whose workers compute the parts instead of threads; see docs/cluster.md.
+
+    Raises ValueError if there is no such shard, or a client besides threads or a shard; SpecError; DirectoryLocked;
+    OtherSpec if the directory belongs to another spec; OtherKernel; DiskError; Stopped; PointsFailed with keep_going,
+    else whatever a point failed with; with a client ClusterError, and OtherWorker if a worker has another fastlstm.
 
     Examples
     --------
@@ -61,6 +69,8 @@ def run(
     True
     """
     share = None if shard is None else Shard.of(*shard)
+    if client is not None and (threads is not None or shard is not None):
+        raise ValueError("a client's workers take the place of threads and shards; leave out threads and shard")
     ready = as_spec(spec, overrides)
     return execute(
         ready,
@@ -72,6 +82,7 @@ def run(
         mix_kernels=mix_kernels,
         progress=progress,
         stopper=stopper or Stopper(),
+        crew=None if client is None else _crew_of(client),
     )
 
 
@@ -87,21 +98,42 @@ def execute(
     mix_kernels: bool = False,
     progress: Progress = quiet,
     stopper: Stopper,
+    crew: "Crew | None" = None,
 ) -> Run:
     """What `run` does, with whatever simulates the draws, and says what made them."""
-    begun = Plan.of_new_run(spec, shards=1 if shard is None else shard.total)
+    begun = Plan.of_new_run(spec, shards=1 if shard is None else shard.total, workers=crew.threads if crew else 0)
     with open_directory(begun, out, made_by=made_by, shard=shard) as directory:
         plan = plan_of(begun, directory)
         if not mix_kernels:
             _refuse_other_kernel(plan, directory, shard, made_by["kernel"])
-        make = LocalMaker(plan, threads=threads, simulator=simulator)
-        sweep(plan, directory, make, shard=shard, keep_going=keep_going, progress=progress, stopper=stopper)
+        options: Any = {"shard": shard, "keep_going": keep_going, "progress": progress, "stopper": stopper}
+        if crew is None:
+            sweep(plan, directory, LocalMaker(plan, threads=threads, simulator=simulator), **options)
+        else:
+            _sweep_with(crew, plan, directory, options)
         if shard is None:
             judge_claims(spec, directory)
             directory.finish()
         else:
             directory.write_spec(spec.normalised(folder=out))  # with the claims as they are now, for the merge
     return Run(out)
+
+
+def _crew_of(client: Client) -> "Crew":
+    from fastlstm.sweep.cluster_maker import crew_of  # which imports Dask
+
+    return crew_of(client)
+
+
+def _sweep_with(crew: "Crew", plan: Plan, directory: RunDirectory, options: Any) -> None:
+    """Sweep with the workers of a cluster, and put on record what they are."""
+    from fastlstm.sweep.cluster_maker import ClusterMaker, installations
+
+    directory.put_on_record(workers=installations(crew))
+    try:
+        sweep(plan, directory, ClusterMaker(plan, crew, options["stopper"]), **options)
+    finally:
+        directory.put_on_record(workers=installations(crew))
 
 
 def _refuse_other_kernel(plan: Plan, directory: RunDirectory, shard: Shard | None, kernel: str) -> None:
