@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # One stamp for each stage of the environment, so that a simulation waits for the run-time packages only.
 PIP_READY := .venv/.pip-ready
 RUN_READY := .venv/.run-ready
-PLOT_READY := .venv/.plot-ready
+OLDEST_READY := .venv-oldest/.ready
 DEV_READY := .venv/.dev-ready
 ORACLE_READY := .venv/.oracle-ready
 BROWSER_READY := .venv/.browser-ready
@@ -19,7 +19,7 @@ INTEROP_READY := .venv/.interop-ready
 DOCS_READY := .venv/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims report verify test chaos bench interop identity docs lint
+.PHONY: help sim sims report verify test oldest chaos bench interop identity docs lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -27,13 +27,14 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  %-8s %s\n", $$1, $$2 }'
 
 sim: $(RUN_READY) ## run sims/SIM.toml into results/SIM; goes on where it was stopped
+	@test -f 'sims/$(SIM).toml' || { echo 'there is no sims/$(SIM).toml; there are:' >&2; $(BIN)/fastlstm sims >&2; exit 2; }
 	@$(BIN)/fastlstm run 'sims/$(SIM).toml' --out 'results/$(SIM)'
 
 sims: $(RUN_READY) ## run every simulation in sims/, then judge all their claims in one table
 	@set -e; for spec in sims/*.toml; do $(BIN)/fastlstm run "$$spec" --out "results/$$(basename "$$spec" .toml)"; done
 	@$(BIN)/fastlstm claims $(patsubst sims/%.toml,results/%,$(wildcard sims/*.toml))
 
-report: $(PLOT_READY) ## draw results/SIM: report.html, and its figures as PNG files
+report: $(RUN_READY) ## draw results/SIM: report.html, and its figures as SVG files
 	@$(BIN)/fastlstm report 'results/$(SIM)'
 
 verify: $(RUN_READY) ## read all of results/SIM again and compare it with its journal
@@ -41,6 +42,9 @@ verify: $(RUN_READY) ## read all of results/SIM again and compare it with its jo
 
 test: lint $(ORACLE_READY) $(BROWSER_READY) ## lint, types, then all tests
 	@$(BIN)/python -m pytest -n auto --dist loadscope
+
+oldest: $(OLDEST_READY) ## all tests with the lowest versions that pyproject.toml allows, in .venv-oldest
+	@.venv-oldest/bin/python -m pytest -n auto --dist loadscope
 
 chaos: $(DEV_READY) ## make everything fail that can, and count what is lost (minutes)
 	@$(BIN)/python -m pytest tests/chaos -m chaos --all-faults --fault-page docs/reliability.md
@@ -75,11 +79,6 @@ $(RUN_READY): pyproject.toml $(PIP_READY)
 	@$(PIP) install -q -e .
 	@touch $@
 
-$(PLOT_READY): pyproject.toml $(RUN_READY)
-	@echo 'installing what reports are drawn with'
-	@$(PIP) install -q -e '.[plot]'
-	@touch $@
-
 $(DEV_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing what lint and the tests need'
 	@$(PIP) install -q --group test --group lint
@@ -88,6 +87,13 @@ $(DEV_READY): pyproject.toml $(RUN_READY)
 $(DOCS_READY): pyproject.toml $(PIP_READY)
 	@echo 'installing what the site is made with'
 	@$(PIP) install -q --group docs
+	@touch $@
+
+$(OLDEST_READY): pyproject.toml $(PIP_READY)
+	@echo 'making an environment of the lowest versions in .venv-oldest'
+	@$(PIP) install -q --group oldest
+	@test -x .venv-oldest/bin/python || '$(PYTHON)' -m venv .venv-oldest
+	@$(BIN)/python -m uv pip install -q --python .venv-oldest/bin/python --resolution lowest-direct -e . --group test
 	@touch $@
 
 # JAX has no wheel for some machines. Then there is no stamp, so the next run tries again, and the tests go on
@@ -105,8 +111,7 @@ $(BROWSER_READY): $(DEV_READY)
 
 # A peer that cannot be installed is left out of the comparison, which says so.
 $(PEERS_READY): pyproject.toml $(RUN_READY)
-	@echo 'installing JAX and PyTorch, to be compared with, and matplotlib'
-	@$(PIP) install -q -e '.[plot]'
+	@echo 'installing JAX and PyTorch, to be compared with'
 	@if $(PIP) install -q --group peers; then touch $@; else echo 'JAX or PyTorch could not be installed' >&2; fi
 
 $(INTEROP_READY): $(DEV_READY)

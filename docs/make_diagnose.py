@@ -55,6 +55,14 @@ is off by some percent of a column. Before that it looks for shapes, NaN, zeros,
 another order; in the end, where all agree, at draws with large parameters, where clips show. A search ends after 10
 seconds of processor time.
 
+## How often it is right
+
+`python benchmarks/diagnosis.py` puts mistakes into a function of plain Python that is called one draw at a time, and
+counts. Every mistake alone is named, in float64, in float32 and from central differences of a wrong forward pass, but
+for the two of which the next section speaks; 200 of 200 random pairs and 50 of 50 random sets of four are named, among
+the sets with the same numbers where there are several; of 40 mistakes that diagnose was told to forget none was given
+another name. Each of a set shows beside the others, and no two change the same line.
+
 ## What it cannot know
 
 - Agreement on these draws, lengths and outputs is no proof that a function is right.

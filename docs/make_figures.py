@@ -14,13 +14,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import fastlstm
+from fastlstm.report import fates, style
+from fastlstm.report.end_labels import spread
+from fastlstm.report.run_data import RunData
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
 DOTS_PER_INCH = 110
 # Okabe and Ito 2008: told apart by the colour-blind
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
-FEW = 50  # draws; a cell with fewer shows no share
 AT_LEAST = 5  # draws beyond the last point of a tail
 LEGEND = {"frameon": True, "framealpha": 0.9, "edgecolor": "none", "fontsize": 8.5}
 
@@ -39,27 +41,12 @@ def panels(count: int, *, height: float = 3.4, sharey: bool = False) -> tuple[Fi
 
 
 def lives() -> Figure:
-    """What becomes of the gradient over the mean forget and input gate."""
-    df = rows("atlas")
-    edges = np.linspace(0, 1, 11)
-    counts, _, _ = np.histogram2d(df.i_mean, df.f_mean, bins=[edges, edges])
-    alive = ~(df.vanished | df.exploded)
-    figure, axes = panels(3, height=3.6, sharey=True)
-    kinds = (
-        ("vanishes", df.vanished, "Blues", 1.0),
-        ("lives", alive, "Greens", 1.0),
-        ("explodes", df.exploded, "Oranges", 0.25),
-    )
-    for axis, (title, kind, colours, top) in zip(axes, kinds, strict=True):
-        hits, _, _ = np.histogram2d(df.i_mean[kind], df.f_mean[kind], bins=[edges, edges])
-        share = np.where(counts >= FEW, hits / np.maximum(counts, 1), np.nan)
-        axis.set_facecolor("#bbbbbb")
-        mesh = axis.pcolormesh(edges, edges, share, cmap=colours, vmin=0, vmax=top)
-        axis.grid(visible=False)
-        axis.set(title=f"the gradient {title}", xlabel="mean forget gate", aspect="equal")
-        figure.colorbar(mesh, ax=axis, location="bottom", label="share of the draws")
-    axes[0].set_ylabel("mean input gate")
-    return figure
+    """What becomes of the gradient over the mean forget and input gate, and the class of the output gate."""
+    run = RunData(fastlstm.read(ROOT / "results" / "atlas"), "atlas")
+    with style.drawing():
+        (drawn,) = fates.draw(run)
+    spread(drawn.figure)
+    return drawn.figure
 
 
 def carousel() -> Figure:

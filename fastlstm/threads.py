@@ -12,7 +12,11 @@ Result = TypeVar("Result")
 
 
 def available_threads() -> int:
-    """The processors this process may run on."""
+    """FASTLSTM_THREADS, or else the processors this process may run on. Raises ValueError."""
+    if wanted := os.environ.get("FASTLSTM_THREADS", ""):
+        if not (wanted.isascii() and wanted.isdigit() and int(wanted)):
+            raise ValueError(f"FASTLSTM_THREADS is {wanted!r}; it must be 1 or more")
+        return int(wanted)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -41,6 +41,9 @@ class Trace:
     h: Array
     y: Array
 
+    def __repr__(self) -> str:
+        return f"Trace of {_size(self.h)}"
+
 
 @dataclass(frozen=True)
 class Gradients:
@@ -65,6 +68,18 @@ class Gradients:
         """The gradient of one parameter by its name, (draws,)."""
         return self.params[:, PARAMETERS.index(name)]
 
+    def __repr__(self) -> str:
+        return f"Gradients of {_size(self.x)}"
+
+
+def _size(array: Array) -> str:
+    draws, steps = array.shape
+    return f"{_counted(draws, 'draw')} x {_counted(steps, 'step')}, {array.dtype}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -83,25 +98,56 @@ class Inputs:
         return tasks, max(1, min(available_threads(), len(tasks)))
 
 
-def _real_array(name: str, values: ArrayLike) -> Array:
+def _real_array(name: str, values: Any) -> Array:
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{name} is a masked array, and every value takes part: fill it, or leave draws out, first")
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} has the type {array.dtype}; it must hold real numbers")
     return array
 
 
+def _named_columns(params: Any) -> Mapping[str, ArrayLike] | None:
+    """The columns by name of a mapping, a data frame, a table, or a row of one; None of what has no names.
+
+    Known by what they can do, so that no package is imported: pandas and polars have `columns`, pyarrow
+    `column_names`, and a pandas Series, such as a row, `keys`.
+    """
+    if isinstance(params, Mapping):
+        return params
+    names = getattr(params, "column_names", getattr(params, "columns", None))
+    if names is None and hasattr(params, "index") and hasattr(params, "keys"):
+        names = params.keys()
+    return None if names is None else {str(name): params[name] for name in names}
+
+
+def refuse_other_index(columns: Mapping[str, Any]) -> None:
+    """Raises ValueError if things count the same draws differently, as pandas objects with different indices do."""
+    first: dict[int, str] = {}  # the first of each length: one row may serve all draws
+    for name, column in columns.items():
+        if hasattr(getattr(column, "index", None), "equals"):
+            other = first.setdefault(len(column), name)
+            if not column.index.equals(columns[other].index):
+                raise ValueError(
+                    f"{name} and {other} have different indices, so it is open which draws belong together; "
+                    "align them, or pass arrays"
+                )
+
+
 def _parameter_array(params: Params) -> Array:
-    if not isinstance(params, Mapping):
+    columns_by_name = _named_columns(params)
+    if columns_by_name is None:
         array = _real_array("params", params)
         if array.ndim not in (1, 2) or array.shape[-1] != len(PARAMETERS):
             raise ValueError(f"params has shape {array.shape}; it must be (draws, 14) or (14,)")
         return np.atleast_2d(array)
-    unknown = [name for name in params if name not in PARAMETERS]
-    missing = [name for name in PARAMETERS if name not in params]
+    unknown = [name for name in columns_by_name if name not in PARAMETERS]
+    missing = [name for name in PARAMETERS if name not in columns_by_name]
     if unknown or missing:
         names = " ".join(PARAMETERS)
         raise ValueError(f"params lacks {missing} and has unknown {unknown}; the names are {names}")
-    columns = [np.atleast_1d(_real_array(name, params[name])) for name in PARAMETERS]
+    refuse_other_index(columns_by_name)
+    columns = [np.atleast_1d(_real_array(name, columns_by_name[name])) for name in PARAMETERS]
     lengths = {column.shape for column in columns} - {(1,)}
     if len(lengths) > 1 or any(len(shape) > 1 for shape in lengths):
         shapes = {name: column.shape for name, column in zip(PARAMETERS, columns, strict=True)}
@@ -118,6 +164,7 @@ def _sequence_array(name: str, values: ArrayLike) -> Array:
 
 def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs:
     """Check and broadcast what a caller gave. Raises ValueError, which names the shapes that do not fit."""
+    refuse_other_index({"x": x, "h0": h0, "C0": C0} | ({"params": params} if hasattr(params, "columns") else {}))
     params, x = _parameter_array(params), _sequence_array("x", x)
     dtype = "float32" if all(a.dtype.newbyteorder("=") == np.float32 for a in (params, x)) else "float64"
     try:
@@ -141,7 +188,8 @@ def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs
 def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike = 0.0) -> Trace:
     """Run the unit forward.
 
-    params: (draws, 14) or (14,) in the order of PARAMETERS, or a mapping of the 14 names to numbers or (draws,).
+    params: (draws, 14) or (14,) in the order of PARAMETERS, or a data frame with a column for each of the 14 names, or
+    a mapping of the names to numbers or (draws,).
     x: (draws, steps) or (steps,). h0, C0: numbers or (draws,). Any strides; nothing is copied unless the
     type changes. If params and x are float32 so is the result, otherwise everything is float64.
 
@@ -211,6 +259,7 @@ def gradients(
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")
+    refuse_other_index({"x": x, "dy": dy})
     units = inputs(params, x, h0, C0)
     dy = _sequence_array("dy", dy)
     if dy.shape[1] != units.x.shape[1] or dy.shape[0] not in (1, len(units.x)):

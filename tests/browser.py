@@ -69,8 +69,9 @@ class Browser:
         del self._read[: end + 1]
         return json.loads(message)
 
-    def open(self, path: Path, *, width, height=900):
+    def open(self, path: Path, *, width, height=900, scheme="light"):
         """Show a file in a window of that many pixels; return the addresses that were asked for, and all complaints."""
+        self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self._ask(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -81,6 +82,15 @@ class Browser:
         asked = [event["request"]["url"] for event in self._seen("Network.requestWillBeSent")]
         return asked, self._seen("Log.entryAdded") + self._seen("Runtime.exceptionThrown")
 
+    def without_network(self):
+        """Let no page reach anything beyond this machine's files."""
+        self._ask("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
+
+    def click(self, x, y):
+        """Press and release the mouse at a place in the window, in pixels."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def _seen(self, method):
         return [event["params"] for event in self.events if event.get("method") == method]
 
@@ -88,7 +98,7 @@ class Browser:
         """The value of a JavaScript expression in the page; the page's own policy does not bind the inspector."""
         answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
-        return answer["result"]["value"]
+        return answer["result"].get("value")
 
     def screenshot(self, path: Path):
         """The whole page as a PNG."""

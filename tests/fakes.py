@@ -1,7 +1,7 @@
 """Simulators and makers that stand in for the kernel and the threads, so that orchestration is tested by itself."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,17 @@ import numpy as np
 import fastlstm
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
-from fastlstm.sweep.making import Compute, FailedPart, LocalMaker, MadePart, Simulator
+from fastlstm.sweep.making import Advance, Compute, FailedPart, LocalMaker, MadePart, Simulator
 from fastlstm.sweep.plan import Part, Plan
 from fastlstm.sweep.provenance import provenance
 from fastlstm.sweep.session import execute
 from fastlstm.sweep.simulation import Columns
 from fastlstm.sweep.stopping import Stopper
-from fastlstm.tables.rows import chosen_measures
 
 
 def made_up(spec: Spec, point: Point) -> Compute:
     """Columns that follow from point and draw, at no cost; all lie between 0 and 1."""
-    names = [*PARAMETERS, *STATE, *(measure.name for measure in chosen_measures(spec))]
+    names = [*PARAMETERS, *STATE, *(measure.name for measure in spec.row_layout.measures)]
 
     def compute(first: int, draws: int) -> Columns:
         ids = np.arange(first, first + draws)
@@ -66,7 +65,7 @@ class Unordered:
         self._make = LocalMaker(plan, threads=1, simulator=made_up)
         self._seed = seed
 
-    def __call__(self, wanted: Iterable[Part], advance: Callable[[int], None]) -> Iterator[MadePart | FailedPart]:
+    def __call__(self, wanted: Iterable[Part], advance: Advance) -> Iterator[MadePart | FailedPart]:
         parts = list(self._make(list(wanted), advance))
         random.Random(self._seed).shuffle(parts)
         yield from parts

@@ -1,11 +1,14 @@
 """The page of a report in a real browser; conftest.py says so where there is none."""
 
+import json
+
 import pytest
 import specs
 from browser import CHROMIUM, Browser
 
 import fastlstm
-from fastlstm.report import report
+from fastlstm.report.explorer import explorer
+from fastlstm.report.write import report
 
 if CHROMIUM is None:
     pytest.skip("Chromium is not installed", allow_module_level=True)
@@ -33,30 +36,49 @@ def page(request, pages):
     return pages[request.param]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", WIDTHS)
-def test_page_is_whole_and_fits_the_screen(browser, page, screen):
+def test_page_is_whole_and_fits_the_screen(browser, page, screen, scheme):
     width = WIDTHS[screen]
-    asked, complaints = browser.open(page, width=width)
+    asked, complaints = browser.open(page, width=width, scheme=scheme)
     assert [address for address in asked if not address.startswith("data:image/png;base64,")] == [page.as_uri()]
     assert complaints == []
-    sizes = "[...document.images].map(i => [i.complete, i.naturalWidth, i.getBoundingClientRect().width])"
-    images = browser.evaluate(sizes)
-    assert len(images) == page.read_text(encoding="utf-8").count("<img ")
-    assert all(complete and natural > 0 for complete, natural, _ in images)
-    assert all(shown > min(370, width) * 0.9 for _, _, shown in images)  # none is squeezed beyond legibility
+    browser.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    shown = browser.evaluate("[...document.querySelectorAll('figure > svg')].map(e => e.getBoundingClientRect().width)")
+    assert len(shown) == page.read_text(encoding="utf-8").count("<figure ")
+    assert all(each > min(350, width) * 0.9 for each in shown)  # none is squeezed beyond legibility
     assert browser.evaluate("window.innerWidth") == width
     assert browser.evaluate("document.documentElement.scrollWidth") == width
-    # only tables and the spec's text may be wider than their box, and scroll in it
+    # only tables on a wide screen, and the spec's text, may be wider than their box, and scroll in it
     beyond = """
         [...document.body.querySelectorAll("*")]
-            .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5 && !e.closest(".box, pre"))
+            .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5 && !e.closest(".box, pre, svg"))
             .map(e => e.outerHTML.slice(0, 80))
     """
     assert browser.evaluate(beyond) == []
     boxes = browser.evaluate("""[...document.querySelectorAll(".box")].map(e => [e.scrollWidth, e.clientWidth])""")
     assert boxes
     if screen == "phone":
-        assert all(inside > box for inside, box in boxes)
+        assert all(inside <= box for inside, box in boxes)
+
+
+def test_figures_follow_the_page_into_the_dark(browser, pages):
+    inks = []
+    for scheme in ("light", "dark"):
+        browser.open(pages["one run"], width=1280, scheme=scheme)
+        colours = """[document.body, document.querySelector("figure > svg [style*='--ink']")].map(e =>
+            [getComputedStyle(e).color, getComputedStyle(e).fill, getComputedStyle(e).stroke])"""
+        (ink, _, _), (_, fill, stroke) = browser.evaluate(colours)
+        assert ink in (fill, stroke)
+        inks.append(ink)
+    assert inks[0] != inks[1]
+
+
+def test_first_screen_of_a_phone_has_the_question_and_the_answer(browser, pages):
+    browser.open(pages["one run"], width=390)
+    ends = "[...document.querySelectorAll('h1, .answer')].map(e => e.getBoundingClientRect().bottom)"
+    bottoms = browser.evaluate(ends)
+    assert max(bottoms) < 900
 
 
 def test_page_may_load_nothing_that_is_not_in_it(browser, pages):
@@ -67,11 +89,11 @@ def test_page_may_load_nothing_that_is_not_in_it(browser, pages):
             image.onload = () => resolve("loaded");
             image.onerror = () => resolve("refused");
             document.addEventListener("securitypolicyviolation", event => resolve(event.violatedDirective));
-            image.src = "figures/landscape.png";
+            image.src = "figures/landscape.svg";
             document.body.append(image);
         })
     """
-    assert (pages["one run"].parent / "figures" / "landscape.png").is_file()
+    assert (pages["one run"].parent / "figures" / "landscape.svg").is_file()
     assert browser.evaluate(attempt) == "img-src"
 
 
@@ -82,3 +104,52 @@ def test_browser_sees_what_a_page_asks_for(browser, tmp_path):
     assert (tmp_path / "missing.png").as_uri() in asked
     assert "wrong" in str(complaints)
     assert browser.evaluate("document.documentElement.scrollWidth") > 1280
+
+
+def _labels(browser):
+    """What each mark of the chart says of itself."""
+    browser.evaluate("window.explorer.runAsync().then(() => 1)")
+    marks = "[...document.querySelectorAll(`#explorer path[aria-label*='estimate: ']`)]"
+    return browser.evaluate(f"{marks}.map(e => e.getAttribute('aria-label'))")
+
+
+def _set(browser, name, value):
+    """Move a slider or choose in a list, as a hand does."""
+    browser.evaluate(
+        f"""(() => {{
+            const control = document.querySelector("[name={name}]");
+            control.value = {json.dumps(value)};
+            control.dispatchEvent(new Event("input", {{bubbles: true}}));
+            control.dispatchEvent(new Event("change", {{bubbles: true}}));
+        }})()"""
+    )
+
+
+def test_explorer_needs_no_network_and_a_slider_moves_what_it_shows(browser, tmp_path):
+    axes = {"b_f": {"grid": [-2.0, 4.0]}, "b_i": {"grid": [-1.0, 1.0]}, "b_o": {"grid": [0.0, 3.0]}}
+    params = {"default": {"normal": {"std": 2.0}}} | axes
+    run = fastlstm.run(specs.SHORT | {"draws": 300, "params": params, "title": "Which <bias>?"}, tmp_path / "grid")
+    page = explorer(run.path)
+    assert page.stat().st_size < 2e6
+    browser.without_network()
+    asked, complaints = browser.open(page, width=1280)
+    assert asked == [page.as_uri()]
+    assert complaints == []
+    _set(browser, "statistic", "share(vanished)")
+    regimes, points = run.regimes(), run.points()
+    for level, value in enumerate((0.0, 3.0)):
+        _set(browser, "level_2", level)
+        shown = {}
+        for text in _labels(browser):
+            said = dict(part.split(": ", 1) for part in text.split("; "))
+            shown[int(said["point"])] = float(said["estimate"])
+            assert float(said["b_o"]) == value
+        true = regimes.groupby("point")["vanished"].sum() / 300
+        of_level = points.loc[points["b_o"] == value, "point"]
+        assert shown == {point: pytest.approx(true[point], abs=1e-3) for point in of_level}
+    cell = "document.querySelector(`#explorer path[aria-label*='estimate: ']`).getBoundingClientRect()"
+    box = browser.evaluate(f"[{cell}.x, {cell}.y, {cell}.width, {cell}.height]")
+    browser.click(box[0] + box[2] / 2, box[1] + box[3] / 2)
+    _labels(browser)
+    commands = browser.evaluate("[...document.querySelectorAll('#explorer text')].map(e => e.textContent)")
+    assert sum("fastlstm replay grid --point" in text for text in commands) == 3

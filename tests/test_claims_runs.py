@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import fastlstm
 from fastlstm.claims.values import Bounds
-from fastlstm.cli.commands import app
+from fastlstm.cli import app
 from fastlstm.intervals import Moments, bounded_mean, exact_share, quantile_ranks, wilson
 from fastlstm.store import Damaged, NotThere, content_hash, verify
 from fastlstm.verdicts.judge import judge

@@ -19,7 +19,7 @@ import specs
 from typer.testing import CliRunner
 
 import fastlstm
-from fastlstm.cli.commands import app
+from fastlstm.cli import app
 from fastlstm.measures import CLASSES
 from fastlstm.oracles.naive import NAMES
 from fastlstm.store import content_hash
@@ -28,13 +28,13 @@ from fastlstm.sweep.provenance import provenance
 from fastlstm.sweep.simulation import Simulation
 
 FASTLSTM = Path(sys.executable).with_name("fastlstm")
-TITLE = "log10 of gradient norms"  # how a regime table begins
+TITLE = "log10 of gradient norms"  # how a table begins
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 def start(*arguments, folder, **options):
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-    command = [str(FASTLSTM), *map(str, arguments)]
+    command = [str(FASTLSTM), *(each if isinstance(each, bytes) else str(each) for each in arguments)]
     return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **piped | options)
 
 
@@ -100,20 +100,30 @@ def run(folder, first):
 # run
 
 
-def test_run_ends_with_the_regime_table_the_path_and_the_line_that_loads_it(first, folder, run, monkeypatch):
+def test_run_ends_with_a_line_for_each_point_the_path_and_the_line_that_loads_it(first, folder, run, monkeypatch):
     lines = first.stdout.splitlines()
-    assert lines[0].startswith(TITLE)
-    assert lines[-2] == "a run: 12,000 draws, 12,000 rows"
-    labels = "|".join(CLASSES)
-    regimes = [line for line in lines if re.match(rf" *({labels}) +({labels}) +({labels}) ", line)]
-    overall = run.overall()
-    assert len(regimes) == len(overall)
-    counts = [int(line.split()[3].replace(",", "")) for line in regimes]
-    assert counts == overall["draws"].tolist()
+    assert lines[0] == f"{TITLE}, quantiles by point"
+    assert lines[1].split()[:6] == ["point", "b_f", "b_i", "draws", "exploded", "vanished"]
+    of_points, regimes = [line.split() for line in lines[2:8]], run.regimes()
+    assert [int(line[0]) for line in of_points] == [0, 1, 2, 3, 4, 5]
+    assert [float(line[1]) for line in of_points] == run.points()["b_f"].tolist()
+    exploded = [int(line[-7].replace(",", "")) for line in of_points]
+    assert exploded == regimes.groupby("point")["exploded"].sum().tolist()
+    medians = [float(line[-4]) for line in of_points]
+    exact = run.draws(["point", "log10_grad"]).groupby("point")["log10_grad"].median()
+    np.testing.assert_allclose(medians, exact, atol=0.02)
+    assert lines[-3:-1] == ["a run: 12,000 draws, 12,000 rows", "regimes of the gates: fastlstm regimes 'a run'"]
     monkeypatch.chdir(folder)
     loaded = {}
     exec(lines[-1], loaded)  # the line is for pasting
     pd.testing.assert_frame_equal(loaded["df"], pd.read_parquet(run.path / "draws"))
+
+
+def test_a_run_of_one_point_ends_with_its_regime_table(folder):
+    options = ["--set", "params.b_f=0.0", "--set", "params.b_i=0.0", "--out", "one point"]
+    lines = succeed("run", "short spec.toml", *options, folder=folder, ask=call_here).splitlines()
+    assert lines[0] == f"{TITLE}, quantiles by regime of the gates f, i, o"
+    assert lines[-2] == "one point: 2,000 draws, 2,000 rows"
 
 
 def test_run_gives_what_the_python_function_gives(run, tmp_path):
@@ -151,7 +161,9 @@ def test_dry_run_writes_nothing_and_tells_what_a_run_does(folder, run):
     written = sum(path.stat().st_size for path in (run.path / "draws").rglob("*.parquet"))
     assert 0.5 * written < plan["bytes"] < 2 * written
     assert plan["seconds"] > 0
-    told = succeed("run", "short spec.toml", "--set", "store.rows=7", "--dry-run", folder=folder, ask=call_here)
+    told = succeed(
+        "run", "short spec.toml", "--set", "store.rows=7", "--out", "never", "--dry-run", folder=folder, ask=call_here
+    )
     assert "6 points, 12,000 draws, 42 rows" in told
     shard = ["--shard", "2/2", "--out", "never", "--dry-run", "--json"]
     plan = strict_json(succeed("run", "short spec.toml", *shard, folder=folder, ask=call_here))
@@ -185,7 +197,7 @@ def wait_for_first_part(process, path):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_run_that_is_asked_to_stop_keeps_its_draws_and_says_how_to_go_on(tmp_path, number):
     (tmp_path / "spec.toml").write_text(specs.SHORT_TOML)
     settings = ["--set", "draws=1_000_000", "--set", 'store.rows="none"']
@@ -297,8 +309,12 @@ def test_status_tells_how_far_a_run_has_come(folder, run):
     assert facts["started"] <= facts["ended"]
 
 
-def test_regimes_prints_the_table_of_the_run(folder, run, first):
-    assert succeed("regimes", "a run", folder=folder).strip() in first.stdout
+def test_regimes_prints_the_table_of_the_run(folder, run):
+    lines = succeed("regimes", "a run", folder=folder).splitlines()
+    assert lines[0] == f"{TITLE}, quantiles by regime of the gates f, i, o"
+    labels = "|".join(CLASSES)
+    assert all(re.match(rf" *({labels}) +({labels}) +({labels}) ", line) for line in lines[2:])
+    assert [int(line.split()[3].replace(",", "")) for line in lines[2:]] == run.overall()["draws"].tolist()
     by_point = succeed("regimes", "a run", "--by-point", folder=folder, ask=call_here)
     assert len(by_point.splitlines()) == 2 + len(run.regimes())
     for options, table in ((["--json"], run.overall()), (["--json", "--by-point"], run.regimes())):
@@ -420,7 +436,7 @@ BAD = {
 ALSO_BAD = {
     "no such input file": (in_file("nowhere.csv", "value"), [], "input.file", "no such file"),
     "empty input file": (in_file("empty.csv", "value"), [], "input.file", "empty"),
-    "text in the column": (in_file("series.csv", "name"), [], "input.column", "numbers"),
+    "text in the column": (in_file("series.csv", "name"), [], "input.column", "number"),
     "series shorter than the draws": (in_file("series.csv", "value"), [], "input.file", "10"),
     "number in quotes": (GOOD.replace("2_000", '"2000"'), [], "draws", "whole number"),
     "no TOML": ("draws = = 3", [], "spec.toml", "TOML"),

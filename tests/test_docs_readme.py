@@ -35,8 +35,8 @@ def normal(name: str) -> str:
 
 
 def runtime_packages() -> set[str]:
-    """The distributions that fastlstm brings with it, and what these bring; with matplotlib, for its reports."""
-    wanted = [Requirement(text) for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["plot"]]]
+    """The distributions that fastlstm brings with it, and what these bring."""
+    wanted = [Requirement(text) for text in PROJECT["dependencies"]]
     found: set[str] = set()
     while wanted:
         requirement = wanted.pop()

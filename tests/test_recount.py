@@ -18,7 +18,7 @@ from fastlstm.store import PartId, content_hash, encode_part, status
 from fastlstm.store import verify as verify_files
 from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan, run_key
-from fastlstm.tables.rows import row_schema
+from fastlstm.tables.rows import Rows
 
 SPEC = specs.SHORT | {"draws": 900, "params": specs.SHORT["params"] | {"b_i": 0.0}}  # three points
 PART = PartId(1, 0)
@@ -166,7 +166,7 @@ def of_seed(seed):
 
     def change(rows):
         other = fastlstm.load(SPEC | {"seed": seed})
-        return rows.replace_schema_metadata(row_schema(other, 1).metadata)
+        return rows.replace_schema_metadata(Rows(other, 1).schema.metadata)
 
     return change
 

@@ -1,8 +1,7 @@
 """Reports: the figures fit the run, say what is in it, and the page needs nothing but itself."""
 
-import base64
-import io
-import sys
+import os
+import re
 from html.parser import HTMLParser
 
 import matplotlib as mpl
@@ -16,10 +15,12 @@ import fastlstm
 from fastlstm import store
 from fastlstm.audit.replay import replay
 from fastlstm.intervals import wilson
-from fastlstm.report import choose, landscape, phase, report, style, survival, trace
-from fastlstm.report import html_tables as tables
-from fastlstm.report import run_data as evidence
-from fastlstm.report.run_data import Evidence
+from fastlstm.report import choose, fates, landscape, numbers, run_data, style, survival, trace
+from fastlstm.report.adjoints import adjoints
+from fastlstm.report.compare import differences
+from fastlstm.report.run_data import RunData
+from fastlstm.report.write import UnknownFormat, draw_all, report
+from fastlstm.store import NotReplaceable
 from fastlstm.store.disk import Disk
 
 # One of each verdict, and one of more points than are shown at once
@@ -79,7 +80,7 @@ def rowless(folder):
 @pytest.fixture
 def only_landscape(monkeypatch):
     """Tests of files and faces need no more than one figure, and drawing takes time."""
-    monkeypatch.setattr(choose, "KINDS", (landscape.KIND,))
+    monkeypatch.setattr(choose, "FIGURES", (landscape.FIGURE,))
 
 
 class Parsed(HTMLParser):
@@ -123,28 +124,68 @@ def contents(folder):
 
 
 def kinds(run):
-    return [kind.name for kind in choose.chosen(Evidence(run, "run"))]
+    return [kind.name for kind in choose.chosen(RunData(run, "run"))]
 
 
 def test_figures_fit_what_was_measured_and_kept(whole, short, rowless):
-    of_rows = ["landscape", "lags", "survival", "phase", "truncation", "saturation", "trace"]
+    of_rows = ["claim", "fates", "landscape", "lags", "survival", "phase", "truncation", "saturation", "trace"]
     assert kinds(whole) == of_rows
     assert kinds(rowless) == ["regime_map", "lags", "survival", "phase", "truncation", "trace"]
-    assert kinds(short) == ["landscape", "survival", "saturation", "trace"]
+    assert kinds(short) == ["fates", "landscape", "survival", "saturation", "trace"]
 
 
 def test_every_figure_of_one_run_is_a_file_and_on_the_page(whole):
-    shown = Parsed(whole.path / "report.html").attributes("img")
-    pages = {base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in shown}
-    files = {path.read_bytes() for path in (whole.path / "figures").iterdir()}
-    assert pages == files
-    assert len(files) == len(shown) >= 12
-    assert {"lags-1.png", "survival-2.png", "survival-33.png"} < set(figures(whole))  # one for each T
-    for image in shown:
-        picture = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
-        assert picture.size == (2 * int(image["width"]), 2 * int(image["height"]))
-        assert picture.convert("L").getextrema() == (0, 255)  # neither empty nor without paper
-        assert len(image["alt"]) > 20
+    shown = [of for of in Parsed(whole.path / "report.html").attributes("svg") if of.get("role") == "img"]
+    files = list((whole.path / "figures").iterdir())
+    assert len(files) == len(shown) >= 16
+    assert {"claim-0.svg", "claim-3.svg", "lags-dC.svg", "survival-2.svg", "survival-33.svg"} < set(figures(whole))
+    assert {file.suffix for file in files} == {".svg"}
+    for each in shown:
+        assert len(each["aria-label"]) > 20
+
+
+def test_figures_are_written_in_each_format_that_is_asked_for(short, tmp_path, only_landscape):
+    report([short.path], out=tmp_path / "page.html", formats=["pdf", "png"])
+    assert {path.name for path in (tmp_path / "page-figures").iterdir()} == {"landscape.pdf", "landscape.png"}
+    assert (tmp_path / "page-figures" / "landscape.pdf").read_bytes().startswith(b"%PDF")
+    picture = Image.open(tmp_path / "page-figures" / "landscape.png")
+    darkest, lightest = picture.convert("L").getextrema()  # neither empty nor without paper
+    assert darkest < 60
+    assert lightest > 250
+    with pytest.raises(ValueError, match="gif"):
+        report([short.path], out=tmp_path / "page.html", formats=["gif"])
+
+
+def test_a_name_that_ends_in_pdf_becomes_one(short, tmp_path, only_landscape):
+    assert report([short.path], out=tmp_path / "paper.pdf") == tmp_path / "paper.pdf"
+    assert (tmp_path / "paper.pdf").read_bytes().startswith(b"%PDF")
+    assert list(tmp_path.iterdir()) == [tmp_path / "paper.pdf"]
+
+
+def test_nothing_but_a_file_is_replaced_by_a_page(short, tmp_path, only_landscape):
+    os.mkfifo(tmp_path / "pipe.html")
+    (tmp_path / "link.html").symlink_to(tmp_path / "elsewhere.html")
+    for name, error in (("pipe.html", NotReplaceable), ("link.html", NotReplaceable), ("page.docx", UnknownFormat)):
+        with pytest.raises(error):
+            report([short.path], out=tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.html", "pipe.html"]
+    (tmp_path / "folder").mkdir()
+    assert report([short.path], out=tmp_path / "folder") == tmp_path / "folder" / "report.html"
+
+
+def test_fates_have_the_shares_of_the_rows(short):
+    rows = short.draws()
+    cell = rows[(rows["f_mean"].between(0.7, 0.9)) & (rows["i_mean"].between(0.1, 0.3)) & (rows["regime_o"] == "mid")]
+    shown = fates.shares(RunData(short, "short"), 1)
+    assert len(cell) >= fates.FEW
+    column, row = landscape.EDGES.index(0.7), landscape.EDGES.index(0.1)
+    true = {
+        "vanishes": cell["vanished"] & ~cell["exploded"],
+        "lives": ~cell["vanished"] & ~cell["exploded"],
+        "explodes": cell["exploded"],
+    }
+    for fate, marks in true.items():
+        assert shown[fate][row, column] == pytest.approx(marks.mean())
 
 
 def test_landscape_has_the_median_and_the_count_of_each_cell_and_none_where_it_is_empty():
@@ -167,15 +208,15 @@ def test_landscape_has_the_median_and_the_count_of_each_cell_and_none_where_it_i
 def test_landscape_of_a_loss_at_the_end_shows_what_can_vanish(whole, folder):
     last = fastlstm.run(specs.case("float32, last output"), folder / "last")
     rows = last.draws()
-    values, name = landscape.gradient(Evidence(last, "last"))
+    values, name = landscape.gradient(RunData(last, "last"))
     np.testing.assert_array_equal(values, np.maximum(rows["log10_dh0"], rows["log10_dC0"]))
     assert "dC" in name
-    values, _ = landscape.gradient(Evidence(whole, "whole"))
+    values, _ = landscape.gradient(RunData(whole, "whole"))
     np.testing.assert_array_equal(values, whole.draws()["log10_grad"])
 
 
 def test_tallies_have_the_quantiles_and_shares_of_the_rows(whole):
-    seen, rows = Evidence(whole, "whole"), whole.draws()
+    seen, rows = RunData(whole, "whole"), whole.draws()
     for measure, width in (("log10_J_hh", 1 / 32), ("lyapunov_1", 1 / 128), ("cec_rel_error", 1 / 128)):
         for points in (None, np.array([1, 3])):
             values = rows[measure][slice(None) if points is None else rows["point"].isin(points)]
@@ -195,7 +236,7 @@ def test_tallies_have_the_quantiles_and_shares_of_the_rows(whole):
 
 def check_adjoints(again, within=1e-8):
     """The adjoints are those of the row: the first, the largest, and at the lags, where these were measured."""
-    found, measured = trace.adjoints(again), again.drawn.measures
+    found, measured = adjoints(again), again.drawn.measures
     steps = len(again.drawn.x)
     for side, logs in zip(("dh", "dC"), found, strict=True):
         assert len(logs) == steps + 1
@@ -233,7 +274,8 @@ def test_trace_of_a_long_draw_goes_beyond_floats_and_shows_its_orbit(folder):
     found = check_adjoints(replay(run.path, point=0, draw=1))
     assert found.dh.max() > 400
     with style.drawing():
-        assert [picture.name for picture in trace.draw(Evidence(run, "long"))] == ["trace", "trace-orbit"]
+        (drawn,) = trace.draw(RunData(run, "long", (0, 1)))
+    assert len(drawn.figure.axes) == 4  # with the orbit
     assert kinds(run) == ["trace"]  # two draws have no quantiles
 
 
@@ -242,29 +284,42 @@ def test_trace_of_a_draw_whose_gradient_dies_ends_in_zero(folder):
     run = fastlstm.run(spec, folder / "dead")
     assert np.isneginf(np.concatenate(check_adjoints(replay(run.path, point=0, draw=0)))).all()
     with style.drawing():
-        assert len(trace.draw(Evidence(run, "dead"))) == 1
+        assert len(trace.draw(RunData(run, "dead"))) == 1
 
 
-def test_trace_shows_the_draw_with_the_largest_adjoint(whole, rowless):
+def test_the_draws_from_within_are_typical_largest_and_smallest(whole, short, rowless):
     rows = whole.draws()
-    peak = rows[["log10_dh_max", "log10_dC_max"]].max(axis=1)
-    largest = rows.loc[peak.idxmax()]
-    assert trace.chosen(Evidence(whole, "whole"))[:2] == (largest["point"], largest["draw"])
-    assert trace.chosen(Evidence(rowless, "rowless"))[:2] == (3, 0)
+    chosen = {each.which: each for each in trace.chosen(RunData(whole, "whole"))}
+    for which, place in (("largest", rows["lyapunov_1"].idxmax()), ("smallest", rows["lyapunov_1"].idxmin())):
+        assert (chosen[which].point, chosen[which].draw) == tuple(rows.loc[place, ["point", "draw"]])
+    typical = rows[(rows["point"] == chosen["typical"].point) & (rows["draw"] == chosen["typical"].draw)]
+    assert typical["lyapunov_1"].item() == rows["lyapunov_1"].quantile(0.5, interpolation="lower")
+    adjoint = short.draws()[["log10_dh_max", "log10_dC_max"]].max(axis=1)
+    largest = short.draws().loc[adjoint.idxmax()]
+    (shown,) = [each for each in trace.chosen(RunData(short, "short")) if each.which == "largest"]
+    assert (shown.point, shown.draw) == (largest["point"], largest["draw"])
+    assert trace.chosen(RunData(rowless, "rowless"))[0][:2] == (3, 0)
+    assert trace.chosen(RunData(whole, "whole", (2, 7)))[0][:2] == (2, 7)
+
+
+def test_each_draw_from_within_has_the_command_that_replays_it(whole):
+    text = (whole.path / "report.html").read_text(encoding="utf-8")
+    for each in trace.chosen(RunData(whole, "whole")):
+        assert f"<code>fastlstm replay whole --point {each.point} --draw {each.draw}</code>" in text
 
 
 def test_survival_has_curves_along_the_axis_that_changes_the_tail_most(whole, short):
     rows = short.draws()
     above = {axis: np.log10((rows["log10_dh_max"] >= 0).groupby(rows[axis]).mean()) for axis in ("b_f", "b_i_law")}
     assert np.ptp(above["b_f"]) > 1.2 * np.ptp(above["b_i_law"])
-    assert survival.telling_axis(Evidence(short, "short"), "log10_dh_max") == "b_f"
-    seen = Evidence(whole, "whole")
+    assert survival.telling_axis(RunData(short, "short"), "log10_dh_max") == "b_f"
+    seen = RunData(whole, "whole")
     assert survival.telling_axis(seen, "log10_J_hh", np.array([0, 1])) == "default_normal_std"  # T is the same there
 
 
 def test_of_many_rows_the_first_draws_of_each_point_are_read(short, monkeypatch):
-    monkeypatch.setattr(evidence, "MOST_ROWS", 120)
-    seen = Evidence(short, "short")
+    monkeypatch.setattr(run_data, "MOST_ROWS", 120)
+    seen = RunData(short, "short")
     rows = seen.rows("point", "draw", "f_mean")
     assert np.bincount(rows["point"]).tolist() == [20] * 6
     assert rows["draw"].max() == 19
@@ -276,14 +331,14 @@ def test_of_many_rows_the_first_draws_of_each_point_are_read(short, monkeypatch)
     [(0.0, "0%"), (1.0, "100%"), (0.384, "38%"), (0.0214, "2.1%"), (0.99966, "99.966%"), (3.21e-6, "0.00032%")],
 )
 def test_a_share_is_never_rounded_to_nothing_or_all(value, text):
-    assert style.percent(value) == text
+    assert numbers.percent(value) == text
 
 
 @pytest.mark.parametrize(
     ("draws", "text"), [(0, "0"), (999, "999"), (1000, "1k"), (12_000, "12k"), (1_230_000, "1.2M")]
 )
 def test_counts_fit_into_a_cell(draws, text):
-    assert style.count(draws) == text
+    assert numbers.count(draws) == text
 
 
 # The page
@@ -293,16 +348,23 @@ def test_page_asks_for_nothing(whole):
     page = Parsed(whole.path / "report.html")
     (policy,) = [m["content"] for m in page.attributes("meta") if m.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; img-src data:;")
-    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "base", "form", "svg"}
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    names = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     for tag, attributes in page.tags:
         for name, value in attributes.items():
             assert not name.startswith("on")
-            if name in ("src", "href", "srcset", "data", "action", "poster", "background"):
-                assert (tag, name) == ("img", "src")
-                assert value.startswith("data:image/png;base64,")
+            if name in ("src", "srcset", "data", "action", "poster", "background"):
+                raise AssertionError((tag, name))
+            if name in ("href", "xlink:href"):  # within the page, or an image in itself
+                assert value.removeprefix("#") in names or value.startswith("data:image/png;base64,")
     text = (whole.path / "report.html").read_text(encoding="utf-8")
-    assert "url(" not in text
+    assert set(re.findall(r"url\((.)", text)) <= {"#"}
     assert "@import" not in text
+
+
+def test_the_names_in_a_page_are_unique(whole):
+    names = [attributes["id"] for _, attributes in Parsed(whole.path / "report.html").tags if "id" in attributes]
+    assert len(names) == len(set(names))
 
 
 def test_page_has_the_question_and_the_spec_as_text(whole):
@@ -321,7 +383,7 @@ def check_verdicts(rows, claims, points):
     """Every row of the verdicts of a claim says what the run says."""
     assert len(rows) == len(claims)
     for cells, claim in zip(rows, claims.to_dict("records"), strict=True):
-        verdict, point, *axes, estimate, interval, predicted, draws = cells
+        estimate, interval, verdict, predicted, *axes, point, draws = cells
         assert int(point) == claim["point"]
         at = points.loc[claim["point"]]
         assert [float(value) for value in axes] == [at["steps"], at["default_normal_std"]]
@@ -339,9 +401,9 @@ def verdict_tables(path):
     """The rows of each table of verdicts on a page, without their heads."""
     found = []
     for row in Parsed(path).rows:
-        if row[0] == "verdict":
+        if row[:3] == ["estimate", "95% interval", "verdict"]:
             found.append([])
-        elif row[0].endswith(("holds", "fails", "undecided")):
+        elif found and row[2].endswith(("holds", "fails", "undecided")):
             found[-1].append(row)
     return found
 
@@ -354,24 +416,15 @@ def test_every_number_of_the_verdicts_is_that_of_the_run(whole):
     for rows, (_, claim) in zip(shown, claims.groupby("claim"), strict=True):
         check_verdicts(rows, claim, points)
     text = (whole.path / "report.html").read_text(encoding="utf-8")
-    assert '✗ fails</span> No draw &lt;vanishes&gt;. <span class="source">nobody &amp; 1997</span>' in text
+    assert "✗ fails: No draw &lt;vanishes&gt;." in text
+    assert "Source: nobody &amp; 1997" in text
     assert "<code>quantile(cec_cosine, 0.1)</code> <code>&gt;= 1 - steps / 20</code>" in text
     assert text.index("<h2>Claims</h2>") < text.index("<h2>Gradient over")
-
-
-def test_a_claim_of_many_points_shows_the_one_that_decides_and_folds_the_others_away(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "_MOST_OPEN", 3)
-    (tmp_path / "page.html").write_text(tables.verdicts(Evidence(whole, "whole")), encoding="utf-8")
-    claims, points = whole.claims(), whole.points().set_index("point")
-    first = claims[claims["claim"] == 0]
-    decides, everything = verdict_tables(tmp_path / "page.html")[:2]
-    check_verdicts(decides, first[first["decides"]], points)
-    check_verdicts(everything, first, points)
-    assert "all 4 points: ✗ 4 fails" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Of 4 claims 2 hold, 1 fails, 1 is undecided." in text
 
 
 def test_page_of_a_run_without_claims_has_no_such_section(drawn):
-    assert "Claims" not in drawn.read_text(encoding="utf-8")
+    assert "<h2>Claims" not in drawn.read_text(encoding="utf-8")
 
 
 def test_regime_table_of_the_page_is_that_of_the_run(whole):
@@ -379,7 +432,6 @@ def test_regime_table_of_the_page_is_that_of_the_run(whole):
     head = next(place for place, row in enumerate(rows) if row[:4] == ["f", "i", "o", "draws"])
     overall = whole.overall()
     shown = rows[head + 1 : head + 1 + len(overall)]
-    assert len(rows) == head + 1 + len(overall)
     names = ["log10_grad", "log10_dh0", "log10_dC0"]
     for cells, (_, row) in zip(shown, overall.iterrows(), strict=True):
         said = [plain(cell) for cell in cells[3:6] + cells[7:8]]
@@ -392,15 +444,21 @@ def test_regime_table_of_the_page_is_that_of_the_run(whole):
         np.testing.assert_allclose(interval, wilson(row["vanished"], row["draws"]), rtol=6e-4)
 
 
-def test_runs_stand_side_by_side(whole, short, folder, monkeypatch):
-    monkeypatch.setattr(choose, "KINDS", (landscape.KIND, phase.KIND))  # of more there is nothing new to see
-    page = Parsed(report([whole.path, short.path]))
-    assert (folder / "report.html").is_file()
-    alone = [image["src"] for image in Parsed(whole.path / "report.html").attributes("img")]
-    assert [image["src"] in alone for image in page.attributes("img")] == [True, False, True]  # whole, short; whole
+def test_runs_stand_side_by_side_in_the_same_scales(short, folder, monkeypatch):
+    monkeypatch.setattr(choose, "FIGURES", (survival.FIGURE,))  # of more there is nothing new to see
+    larger = {"default": {"normal": {"mean": 0.0, "std": 4.0}}}
+    other = fastlstm.run(specs.SHORT | {"params": specs.SHORT["params"] | larger}, folder / "larger")
+    with style.drawing():
+        drawn = draw_all([RunData(short, "short"), RunData(other, "larger")])
+    limits = [[each.figure.axes[0].get_xlim() for each in of_run["survival"]] for of_run in drawn]
+    assert limits[0] == limits[1]
+    report([short.path, other.path])
     assert not (short.path / "figures").exists()
     text = (folder / "report.html").read_text(encoding="utf-8")
-    assert text.index(">whole") < text.index(">short")
+    keys = differences(*(run.spec() for run in (short, other)))["key"]
+    assert len(keys)
+    assert all(text.index(f"<code>{key}</code>") < text.index('<section id="survival">') for key in keys)
+    assert text.index(">short") < text.index(">larger")
 
 
 # The files
@@ -425,11 +483,11 @@ def test_the_same_run_gives_the_same_bytes_whatever_the_settings_of_matplotlib(s
 def test_figures_that_no_longer_fit_go_and_those_of_others_stay(short, folder, only_landscape):
     target = folder / "again"
     (target / "figures").mkdir(parents=True)
-    for name in ("phase.png", "lags-3.png", "survival-dh-20.png", "my own.png", "phase.svg"):
+    for name in ("phase.png", "lags-3.png", "survival-dh-20.svg", "my own.png", "phase.gif"):
         (target / "figures" / name).write_bytes(b"old")
     report([short.path], out=target / "report.html")
     found = {path.name for path in (target / "figures").iterdir()}
-    assert found == {"landscape.png", "my own.png", "phase.svg"}
+    assert found == {"landscape.svg", "my own.png", "phase.gif"}
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one(short, drawn, monkeypatch, only_landscape):
@@ -455,18 +513,6 @@ def test_report_prints_the_path_of_the_page(short, folder, only_landscape):
     done = call_here("report", "short", "--out", "page.html", folder=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "page.html\n", "")
     assert (folder / "page.html").is_file()
-
-
-def test_report_without_matplotlib_says_how_to_install_it(short, folder, monkeypatch):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    for name in [name for name in sys.modules if name.startswith("fastlstm.report")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(fastlstm, "report")
-    done = call_here("report", "short", "--out", "nothing.html", folder=folder)
-    assert done.returncode == 1
-    assert "pip install 'fastlstm[plot]'" in done.stderr
-    assert not (folder / "nothing.html").exists()
 
 
 @pytest.mark.parametrize(

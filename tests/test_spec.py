@@ -126,7 +126,7 @@ def test_all_problems_are_told_at_once_with_file_key_value_and_what_is_right(tmp
             "params.default = {normall = {std = 1}}: no such distribution; did you mean normal?",
             "params.b_f = nan: must be a finite number, not NaN and not infinite",
             "params.b_i.normal.std = -1.0: must be greater than 0",
-            'input.process = "gausian": must be one of normal, uniform, constant, sine, ar1, walk, file',
+            'input.process = "gausian": must be one of normal, uniform, choice, constant, sine, ar1, walk, file',
             'measure.groups[0] = "norm": no such word; did you mean norms?',
             'loss = {kind = "bce"}: bce needs a target, for example target = 0.5',
             'store.file = "x": no such key; the keys are rows, dtype',

@@ -11,8 +11,9 @@ from fastlstm.store import NotReplaceable, status, write_files
 from fastlstm.store.disk import Disk, NotAFile, make_folders, put
 
 PACKAGE = Path(__file__).parents[1] / "fastlstm"
-# What opens files, and what for: the store's one way to write, Numba's cache, and figures drawn into memory.
-OPENS = {"store/disk.py", "kernel/lanes/cache.py", "report/style.py"}
+# What opens files, and what for: the store's one way to write, Numba's cache, figures drawn into memory, and specs and
+# series, read without waiting for a pipe.
+OPENS = {"store/disk.py", "kernel/lanes/cache.py", "report/render.py", "spec/files.py"}
 WRITERS = {"write_text", "write_bytes", "savefig", "to_parquet", "to_csv", "tofile", "savez", "copyfile", "symlink_to"}
 
 

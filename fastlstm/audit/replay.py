@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ class Replay:
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.spec, self.trace, self.grads))
+
+    @property
+    def plot(self) -> Any:
+        """Its figures, as `replayed.plot.gates()`; see fastlstm.report.plot."""
+        # by name, when one is asked for: the report stands above, and draws what is made again here
+        return import_module("fastlstm.report.plot").ReplayPlot(self)
 
 
 def replay(source: SpecSource, *, point: int, draw: int) -> Replay:

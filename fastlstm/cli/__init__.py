@@ -1,8 +1,9 @@
-"""The command line."""
+"""The command line: a thin skin on the public functions.
 
-from fastlstm.cli.commands import app, entry
-from fastlstm.cli.diagnose import diagnose_command
+Commands stand by subject in `running`, `reading`, `checking` and `starting`. Whatever they compute with is imported
+when they are called, so that help, completion and mistakes are answered at once.
+"""
 
-app.command("diagnose")(diagnose_command)
+from fastlstm.cli.app import app, entry
 
 __all__ = ["app", "entry"]

@@ -1,7 +1,6 @@
 """The command `fastlstm diagnose`: somebody's function out of a file, and the verdict on it."""
 
 import importlib.util
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,30 +9,35 @@ from typing import Annotated, Any
 import typer
 
 from fastlstm.cli.exits import BAD_SPEC, NOT_VERIFIED, fail
-from fastlstm.diagnosis import NoAnswer, diagnose
+from fastlstm.cli.options import AsJson
+from fastlstm.cli.output import answer, answer_json, tell
 
 
-def diagnose_command(
+def diagnose(
     source: Annotated[str, typer.Argument(metavar="FILE:FUNCTION", help="Such as mine.py:gradients.")],
     order: Annotated[
         str | None, typer.Option(metavar="GATES", help="Of its parameters, such as ifgo [default: found out]")
     ] = None,
     forward: Annotated[bool, typer.Option("--forward", help="It is a forward pass.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Name the mistake in your own LSTM gradients: a function of (params, x, dy, h0, C0), or fewer, is called."""
+    """Name the mistake in your own LSTM gradients.
+
+    FUNCTION is called: a function of (params, x, dy, h0, C0), or fewer.
+    """
+    from fastlstm import diagnosis
+
     function = _function(source)
     try:
-        verdict = diagnose(function, kind="forward" if forward else "gradients", order=order, progress=_progress)
-    except (NoAnswer, ValueError) as error:
+        verdict = diagnosis.diagnose(function, kind="forward" if forward else "gradients", order=order, progress=tell)
+    except (diagnosis.NoAnswer, ValueError) as error:
         fail(BAD_SPEC, str(error))
-    print(json.dumps(verdict.as_dict()) if as_json else verdict)
+    if as_json:
+        answer_json(verdict.as_dict())
+    else:
+        answer(str(verdict))
     if not verdict.right:
         raise typer.Exit(NOT_VERIFIED)
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _function(source: str) -> Callable[..., Any]:

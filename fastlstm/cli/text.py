@@ -1,16 +1,20 @@
-"""Tables and replays as text for a terminal and as records for JSON."""
+"""Tables, verdicts and replays as text for a terminal, and as records for JSON."""
 
 import json
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fastlstm.audit.replay import Replay
+from fastlstm.cli.grid import grid
+from fastlstm.cli.output import Shown, shown
 from fastlstm.measures import GATES
 from fastlstm.names import PARAMETERS
+from fastlstm.runs import Run
 
 _SHOWN = {
     "draws": "draws",
@@ -24,6 +28,8 @@ _SHOWN = {
     "log10_forget_q50": "prod f 50%",
 }
 _COUNTS = ("draws", "exploded", "vanished")
+_COLOURS = {"holds": "green", "fails": "bold red", "undecided": "yellow"}
+_MOST_POINTS = 40  # lines of points after a run
 
 
 def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -32,43 +38,78 @@ def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return records
 
 
-def text(table: pd.DataFrame) -> str:
-    """The regime table for a terminal: counts, and quantiles of log10 norms."""
-    regimes = [f"regime_{gate}" for gate in GATES]
-    leading = [name for name in ("point",) if name in table]
-    shown = table[[*leading, *regimes, *(name for name in _SHOWN if name in table)]]
-    shown = shown.rename(columns={**_SHOWN, **{name: name.removeprefix("regime_") for name in regimes}})
-    formats = [
-        str if name in (*leading, *GATES) else "{:,}".format if name in _COUNTS else "{:.3g}".format for name in shown
+def _number(name: str, value: Any) -> str:
+    if name in _COUNTS:
+        return f"{value:,}"
+    return str(value) if isinstance(value, str) else f"{value:.3g}"
+
+
+def _numbers(table: pd.DataFrame, leading: Sequence[str]) -> Shown:
+    """Some columns as they are, then those of _SHOWN; those that a terminal has no room for are left out, and named."""
+    names: list[str] = [*leading, *(name for name in _SHOWN if name in table)]
+    titles = {name: _SHOWN.get(name, name.removeprefix("regime_")) for name in names}
+    rows = [
+        [str(row[name]) if name in leading else _number(str(name), row[name]) for name in names]
+        for row in table.to_dict("records")
     ]
+    return grid(list(titles.values()), rows, stream=sys.stdout, right=True)
+
+
+def regimes(table: pd.DataFrame) -> Shown:
+    """The regime table for a terminal: counts, and quantiles of log10 norms."""
+    leading = [name for name in ("point", *(f"regime_{gate}" for gate in GATES)) if name in table]
     heading = "log10 of gradient norms, quantiles by regime of the gates f, i, o\n"
-    return heading + shown.to_string(index=False, formatters=formats)
+    return Shown(heading + _numbers(table, leading))
 
 
-def claims_text(found: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], *, by_point: bool = False) -> str:
+def points(run: Run) -> Shown:
+    """A line for each point of a run, of all its regimes together; of many points the first."""
+    of_points = run.points()
+    axes = _axes(of_points)
+    first = of_points.head(_MOST_POINTS)
+    table = run.by_point(first["point"]).merge(first[["point", *axes]], on="point")
+    table = table.drop(columns=["share"])
+    for axis in axes:
+        table[axis] = [_axis_value(value) for value in table[axis]]
+    heading = "log10 of gradient norms, quantiles by point\n"
+    lines = heading + _numbers(table, ["point", *axes])
+    left = len(of_points) - len(first)
+    more = f"\nand {left:,} more points: fastlstm regimes --by-point" if left else ""
+    return Shown(lines + more)
+
+
+def _axes(points: pd.DataFrame) -> list[str]:
+    return [str(name) for name in points if name not in ("point", "draws") and points[name].nunique() > 1]
+
+
+def _axis_value(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def claims(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], *, by_point: bool = False) -> Shown:
     """The verdicts of some runs, by the runs' names, from their tables of claims and of points.
 
     A line for each claim, with the point that decides and at how many points of all the verdict is the same; or a line
     for each claim and point.
     """
     lines = []
-    for run, (claims, points) in found.items():
-        called = _names_of_points(points)
-        for _, rows in claims.groupby("claim"):
-            alike = f"{(rows['verdict'] == rows['claim_verdict']).sum()} of {len(rows)}"
-            shown = rows if by_point else rows[rows["decides"]]
-            lines += [{"run": run} | _claim_line(row, called, alike) for row in shown.to_dict("records")]
+    for run, (verdicts, of_points) in tables.items():
+        called = _names_of_points(of_points)
+        for _, judged in verdicts.groupby("claim"):
+            alike = f"{(judged['verdict'] == judged['claim_verdict']).sum()} of {len(judged)}"
+            chosen = judged if by_point else judged[judged["decides"]]
+            lines += [{"run": run} | _claim_line(row, called, alike) for row in chosen.to_dict("records")]
     if not lines:
-        return "no claims"
-    left_out = [name for name, shown in (("run", len(found) > 1), ("points alike", not by_point)) if not shown]
-    columns = {name: [name, *(line[name] for line in lines)] for name in lines[0] if name not in left_out}
-    aligned = [[text.ljust(max(map(len, column))) for text in column] for column in columns.values()]
-    return "\n".join("  ".join(cells).rstrip() for cells in zip(*aligned, strict=True))
+        return shown("no claims")
+    left_out = [name for name, wanted in (("run", len(tables) > 1), ("points alike", not by_point)) if not wanted]
+    names = [name for name in lines[0] if name not in left_out]
+    rows = [[line[name] for name in names] for line in lines]
+    return grid(names, rows, stream=sys.stdout, wrap="claim", styles=_COLOURS)
 
 
 def _names_of_points(points: pd.DataFrame) -> dict[int, str]:
     """Each point's number with its values on the axes: `3: steps = 20, b_f = 4`."""
-    axes = [name for name in points if name not in ("point", "draws") and points[name].nunique() > 1]
+    axes = _axes(points)
     return {
         row["point"]: ": ".join(filter(None, (str(row["point"]), ", ".join(f"{axis} = {row[axis]}" for axis in axes))))
         for row in points.to_dict("records")
@@ -98,9 +139,9 @@ def _claim_line(row: Mapping[Any, Any], called: Mapping[int, str], alike: str) -
     }
 
 
-def replay_record(again: Replay) -> dict[str, Any]:
+def replay_record(replayed: Replay) -> dict[str, Any]:
     """Everything about a replayed draw."""
-    drawn, trace, grads = again.drawn, again.trace, again.grads
+    drawn, trace, grads = replayed.drawn, replayed.trace, replayed.grads
     return {
         "params": dict(zip(PARAMETERS, map(float, drawn.params), strict=True)),
         "h0": float(drawn.h0),
@@ -109,17 +150,17 @@ def replay_record(again: Replay) -> dict[str, Any]:
         "trace": {name: getattr(trace, name)[0].tolist() for name in ("f", "i", "o", "g", "C", "h", "y")},
         "gradients": dict(zip(PARAMETERS, map(float, grads.params[0]), strict=True))
         | {"h0": float(grads.h0[0]), "C0": float(grads.C0[0]), "x": grads.x[0].tolist()},
-        "measures": {name: _number(value) for name, value in drawn.measures.items()},
+        "measures": {name: _finite(value) for name, value in drawn.measures.items()},
     }
 
 
-def _number(value: Any) -> float | None:
+def _finite(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def replay_text(again: Replay) -> str:
+def replay(replayed: Replay) -> str:
     """A replayed draw for a terminal: parameters with gradients, the trace, the measures."""
-    drawn, trace, grads = again.drawn, again.trace, again.grads
+    drawn, trace, grads = replayed.drawn, replayed.trace, replayed.grads
     values = [*drawn.params, drawn.h0, drawn.C0]
     slopes = [*grads.params[0], grads.h0[0], grads.C0[0]]
     parameters = pd.DataFrame({"value": values, "gradient": slopes}, index=[*PARAMETERS, "h_0", "C_0"])

@@ -1,18 +1,56 @@
-"""One kind of figure: when it fits a run, and how it is drawn."""
+"""One kind of figure, and one drawn figure: a sheet of panels with the finding in its title."""
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from fastlstm.report.run_data import Evidence
-from fastlstm.report.style import Picture
+import matplotlib.figure
+
+from fastlstm.report.run_data import RunData
+from fastlstm.report.style import WIDTH
+
+_LETTERS = 9.4  # of a bold title, in an inch
+_LINE = 0.2  # inches of a line of a title; one has its place in the sheet
 
 
 @dataclass(frozen=True)
-class Kind:
-    """heading and caption stand above and below its pictures; `fits` says whether a run has what it shows."""
+class Drawing:
+    """A drawn figure: its file's name, its finding in words, and a line to stand below it on the page."""
+
+    name: str
+    title: str
+    figure: matplotlib.figure.Figure
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """heading and caption stand above its drawings on the page; `fits` says whether a run has what it shows."""
 
     name: str
     heading: str
     caption: str
-    fits: Callable[[Evidence], bool]
-    draw: Callable[[Evidence], list[Picture]]
+    fits: Callable[[RunData], bool]
+    draw: Callable[[RunData], list[Drawing]]
+
+
+def sheet(height: float, *, width: float = WIDTH, **grid: Any) -> tuple[matplotlib.figure.Figure, Any]:
+    """An empty figure of some inches, and its axes as of Figure.subplots."""
+    figure = matplotlib.figure.Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(**grid)
+
+
+def finish(figure: matplotlib.figure.Figure, name: str, title: str, *, note: str = "") -> Drawing:
+    """Set the title, in as many lines as it needs."""
+    letters = round(figure.get_figwidth() * _LETTERS)
+    lines = textwrap.wrap(title, letters)
+    figure.set_figheight(figure.get_figheight() + _LINE * (len(lines) - 1))
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return Drawing(name, title, figure, note)
+
+
+def pooled(run: RunData, *shown: str) -> str:
+    """What a title says of the axes that are not shown: that all their values are taken together."""
+    together = [axis for axis in run.axes() if axis not in shown]
+    return f"; all values of {', '.join(together)} together" if together else ""

@@ -1,116 +1,161 @@
-"""How the gradient fades on its way back: quantile bands of |dL/dh| and |dL/dC| against the lag."""
+"""How the gradient fades on its way back: |dL/dh| and |dL/dC| against the lag, a line for each T or other value."""
 
 import math
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from fastlstm.measures import lags
-from fastlstm.report.figure import Kind
-from fastlstm.report.run_data import Evidence
-from fastlstm.report.style import BLUE, VERMILION, Picture, count, finish, log_ticks, number, sheet
+from fastlstm.report.bars import quantile_table
+from fastlstm.report.end_labels import label_end
+from fastlstm.report.figure import Drawing, Figure, finish, pooled, sheet
+from fastlstm.report.numbers import count, label, number
+from fastlstm.report.run_data import RunData
+from fastlstm.report.style import BLUE, INK, WIDE, WIDTH, decades, shades
 
-_MOST_PANELS = 6
+_MOST_LINES = 6
+_MOST_PANELS = 12
 _DEEPEST = -24  # decades below which a band is cut off: nobody can use such a gradient
-_SIDES = (("dh", "|dL/dh$_{T-lag}$|", BLUE), ("dC", "|dL/dC$_{T-lag}$|", VERMILION))
+_TRIMMED = 3  # of the ladder's lags, one of so many has a label where there are many
+SIDES = {"dC": "|dL/dC$_{T-lag}$|", "dh": "|dL/dh$_{T-lag}$|"}
 
-Bands = dict[str, NDArray[np.float64]]  # for dh and dC: a row for each lag, a column for each quantile
+
+class Line(NamedTuple):
+    """The quantiles of bars.SHOWN at each lag."""
+
+    name: str
+    lags: list[int]
+    table: NDArray[np.float64]
+    draws: int
 
 
-def fits(evidence: Evidence) -> bool:
+def fits(run: RunData) -> bool:
     """The lags are in the histograms."""
-    return "lags" in evidence.spec.measure.groups and evidence.longest > 1
+    return "lags" in run.spec.measure.groups and run.longest > 1
 
 
-def draw(evidence: Evidence) -> list[Picture]:
-    """One picture for each value of the first axis that has few enough, or one of all points."""
-    groups: dict[str, NDArray[Any] | None] = {"": None}
-    for axis, values in evidence.axes().items():
-        if len(values) <= _MOST_PANELS:
-            groups = {f"{axis} = {value}": points for value, points in evidence.levels(axis).items()}
-            break
-    found = {label: _bands(evidence, points) for label, points in groups.items()}
-    drawn = [bands for _, bands, _ in found.values()]
-    low = max(_DEEPEST, math.floor(min(_lowest(bands) for bands in drawn)))
-    high = max(1, math.ceil(max(np.max(side, initial=-math.inf) for bands in drawn for side in bands.values())))
-    pictures = []
-    for index, (label, (ladder, bands, draws)) in enumerate(found.items()):
-        name = "lags" if len(found) == 1 else f"lags-{index}"
-        pictures.append(_picture(evidence, name, label, ladder, bands, draws, (low, high)))
-    return pictures
+def draw(run: RunData) -> list[Drawing]:
+    """A drawing for |dC| and one for |dh|: T, or another axis, makes the lines, and the others the panels."""
+    over, panels = _arranged(run)
+    drawings = []
+    for side, name in SIDES.items():
+        cells = [(title, _lines(run, side, over, points)) for title, points in _cells(run, panels)]
+        columns = min(3, len(cells))
+        rows = math.ceil(len(cells) / columns)
+        height, width = (3.9, WIDTH) if len(cells) == 1 else (1.1 + 2.0 * rows, WIDE)
+        figure, grid = sheet(height, width=width, nrows=rows, ncols=columns, sharex=True, sharey=True, squeeze=False)
+        limits = limits_of([line for _, lines in cells for line in lines])
+        for axes in grid.ravel()[len(cells) :]:
+            axes.remove()
+        for axes, (title, lines) in zip(grid.ravel(), cells, strict=False):
+            draw_lines(axes, lines, limits, dead=math.log10(run.spec.measure.vanished), over=over)
+            axes.set_title(title, fontsize=9.5)
+            axes.set_xlabel("")
+            axes.tick_params(labelbottom=True, labelsize=8.5)
+        figure.supxlabel("lag / steps" + (f"; a line for each {over}" if over else ""), fontsize=10)
+        figure.supylabel(name, fontsize=10)
+        shown = (*panels, *([over] if over else []))
+        drawings.append(finish(figure, f"lags-{side}", _finding(run, side, cells) + pooled(run, *shown)))
+    return drawings
 
 
-def _bands(evidence: Evidence, points: NDArray[Any] | None) -> tuple[list[int], Bands, int]:
-    chosen = evidence.points if points is None else evidence.points.loc[points]
-    ladder = list(lags(int(chosen["steps"].max())))
-    bands: Bands = {}
-    draws = 0
-    for side, _, _ in _SIDES:
-        tallies = [evidence.tally(f"log10_{side}_lag_{lag}", points) for lag in ladder]
-        draws = max(tally.draws for tally in tallies)
-        bands[side] = np.array([[tally.quantiles()[q] for q in (0.05, 0.25, 0.5, 0.75, 0.95)] for tally in tallies])
-    return ladder, bands, draws
+def _arranged(run: RunData) -> tuple[str | None, list[str]]:
+    """The axis of the lines, and those of the panels; as many as there is room for."""
+    sizes = {axis: len(values) for axis, values in run.axes().items()}
+    few = [axis for axis in sizes if sizes[axis] <= _MOST_LINES]
+    over = "steps" if "steps" in few else few[0] if few else None
+    panels: list[str] = []
+    for axis in sizes:
+        if axis != over and math.prod(sizes[each] for each in (*panels, axis)) <= _MOST_PANELS:
+            panels.append(axis)
+    return over, panels
 
 
-def _lowest(bands: Bands) -> float:
-    lowest: float = min(np.min(side[np.isfinite(side)], initial=0.0) for side in bands.values())
-    return lowest
+def _cells(run: RunData, panels: list[str]) -> list[tuple[str, NDArray[Any]]]:
+    cells: list[tuple[str, NDArray[Any]]] = [("", run.points.index.to_numpy())]
+    for axis in panels:
+        cells = [
+            (", ".join(filter(None, (title, f"{axis} = {label(value)}"))), np.intersect1d(points, level))
+            for title, points in cells
+            for value, level in run.levels(axis).items()
+        ]
+    return cells
 
 
-def _picture(
-    evidence: Evidence,
-    name: str,
-    label: str,
-    ladder: list[int],
-    bands: Bands,
-    draws: int,
-    limits: tuple[float, float],
-) -> Picture:
+def _lines(run: RunData, side: str, over: str | None, points: NDArray[Any]) -> list[Line]:
+    levels = run.levels(over) if over else {"": points}
+    chosen = {label(value) if over else "": np.intersect1d(points, level) for value, level in levels.items()}
+    return [line_of(run, side, name, within) for name, within in chosen.items() if len(within)]
+
+
+def line_of(run: RunData, side: str, name: str, points: NDArray[Any]) -> Line:
+    """The line of some points."""
+    ladder = list(lags(int(run.points.loc[points, "steps"].max())))
+    tallies = [run.tally(f"log10_{side}_lag_{lag}", points) for lag in ladder]
+    return Line(name, ladder, quantile_table(tallies), max((tally.draws for tally in tallies), default=0))
+
+
+def limits_of(lines: list[Line]) -> tuple[float, float]:
+    """The decades that medians and the bands of half of the draws run over."""
+    every = np.concatenate([line.table[:, 1:4].ravel() for line in lines])
+    every = every[np.isfinite(every)]
+    low, high = every.min(initial=0.0), every.max(initial=-99.0)
+    return max(_DEEPEST, math.floor(low)), max(1, math.ceil(high))
+
+
+def draw_lines(
+    axes: Axes, lines: list[Line], limits: tuple[float, float], *, dead: float, over: str | None = None
+) -> Axes:
+    """Medians, each in a band of half of the draws; lines that leave the panel below go on there."""
     low, high = limits
-    figure, panels = sheet(4.3, ncols=2, sharey=True)
-    for axes, (side, title, colour) in zip(panels, _SIDES, strict=True):
-        low_5, low_25, middle, high_75, high_95 = np.clip(bands[side], low - 1, None).T
-        axes.fill_between(ladder, low_5, high_95, color=colour, alpha=0.18, linewidth=0)
-        axes.fill_between(ladder, low_25, high_75, color=colour, alpha=0.38, linewidth=0)
-        axes.plot(ladder, middle, color=colour, marker="o", markersize=4)
-        axes.axhline(math.log10(evidence.spec.measure.vanished), color="black", linewidth=1, linestyle="--")
-        axes.set_xscale("log")
-        shown = ladder if len(ladder) <= 7 else ladder[::3]
-        axes.set_xticks(shown, [f"{lag:,}" for lag in shown])
-        axes.set_xticks([], minor=True)
-        axes.set_ylim(low, high)
-        axes.set_title(title)
-        axes.set_xlabel("lag / steps")
-        log_ticks(axes.yaxis, low, high)
-    panels[0].set_ylabel("size of the adjoint")
-    keys: list[Artist] = [Line2D([], [], color="black", marker="o", markersize=4, label="median")]
-    keys += [Patch(color="black", alpha=dark, label=band) for dark, band in ((0.38, "25% to 75%"), (0.18, "5% to 95%"))]
-    figure.legend(handles=keys, loc="outside lower left", ncols=3)
-    return finish(figure, name, _says(evidence, label, ladder, bands, draws))
+    colours = shades([line.name for line in lines] if over != "steps" else list(range(len(lines)))) if over else [BLUE]
+    for line, colour in zip(lines, colours, strict=False):
+        if not line.lags:
+            continue
+        shown = np.clip(line.table, low - 1, None)
+        axes.fill_between(line.lags, shown[:, 1], shown[:, 3], color=colour, alpha=0.15, linewidth=0)
+        axes.plot(line.lags, shown[:, 2], color=colour, marker="o", markersize=3, linewidth=1.6)
+        if line.name:
+            end = float(np.clip(shown[-1, 2], low, high))
+            label_end(axes, end, line.name, colour)
+    axes.axhline(dead, color=INK, linewidth=1, linestyle="--")
+    ladder = max((line.lags for line in lines), key=len)
+    axes.set_xscale("log")
+    labelled = ladder if len(ladder) <= 4 else ladder[::_TRIMMED]
+    axes.set_xticks(labelled, [count(lag) for lag in labelled])
+    axes.set_xticks([], minor=True)
+    decades(axes.yaxis)
+    axes.set_ylim(low, high)
+    axes.set_xlabel("lag / steps")
+    return axes
 
 
-def _says(evidence: Evidence, label: str, ladder: list[int], bands: Bands, draws: int) -> str:
-    dead = math.log10(evidence.spec.measure.vanished)
-    lives = {}
-    for side, of_lags in bands.items():
-        alive = takewhile(lambda row: row[1][2] > dead, zip(ladder, of_lags, strict=True))
-        lives[side] = max((lag for lag, _ in alive), default=0)
-    far = f"the median of |dC| stays above {number(10**dead)} to lag {lives['dC']}, of |dh| to lag {lives['dh']}"
-    text = f"{label}: {far}" if label else far[0].upper() + far[1:]
-    return f"{text} (n = {count(draws)})"
+def _finding(run: RunData, side: str, cells: list[tuple[str, list[Line]]]) -> str:
+    """Where the median reaches farthest, and where least far."""
+    dead = math.log10(run.spec.measure.vanished)
+    reaches = {}
+    for title, lines in cells:
+        for line in lines:
+            alive = takewhile(lambda row: row[1][2] > dead, zip(line.lags, line.table, strict=True))
+            name = ", ".join(filter(None, (title, f"T = {line.name}" if line.name.isdigit() else line.name)))
+            reaches[name] = max((lag for lag, _ in alive), default=0)
+    most, least = max(reaches, key=reaches.__getitem__), min(reaches, key=reaches.__getitem__)
+    text = f"The median of |{side}| stays above {number(10**dead)} to lag {number(reaches[most], digits=6)}"
+    draws = count(min(line.draws for _, lines in cells for line in lines))
+    if len(reaches) == 1:
+        return f"{text} (n = {draws})"
+    return f"{text} with {most}, to lag {number(reaches[least], digits=6)} with {least} (n = {draws} each)"
 
 
-KIND = Kind(
+FIGURE = Figure(
     name="lags",
     heading="Gradient against lag",
     caption="How large the gradient of the loss is at the states some steps before the end: the median over the draws, "
-    "and the bands that hold half and nine tenths of them. The dashed line is the spec's threshold for a vanished "
-    "gradient. A band that leaves the picture below goes on there, to a true 0 perhaps.",
+    "in a band that holds half of them. The dashed line is the spec's threshold for a vanished gradient. "
+    "What leaves a panel below goes on there, to a true 0 perhaps.",
     fits=fits,
     draw=draw,
 )

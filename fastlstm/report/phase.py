@@ -1,89 +1,118 @@
-"""Where perturbations of the state grow: the Lyapunov exponent over one or two axes of the grid, with the zero line."""
+"""Where perturbations of the state grow: how often the Lyapunov exponent is above 0, and its quantiles."""
+
+import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from fastlstm.report.figure import Kind
-from fastlstm.report.run_data import Evidence
-from fastlstm.report.style import BLUE, Picture, count, finish, label, number, part, percent, sheet
+from fastlstm.claims.statistic import parse_statistic
+from fastlstm.intervals import wilson
+from fastlstm.report.bars import bands, quantile_table
+from fastlstm.report.cells import map_of_cells
+from fastlstm.report.figure import Drawing, Figure, finish, pooled, sheet
+from fastlstm.report.numbers import count, label, percent
+from fastlstm.report.panels import Arrangement, Quantity, arranged
+from fastlstm.report.panels import draw as draw_panels
+from fastlstm.report.run_data import RunData
+from fastlstm.report.style import BLUE, INK
 
-_MEASURE = "lyapunov_1"
-_MOST_LABELS = 9  # values printed into cells only where the grid is coarse enough to read them
+MEASURE = "lyapunov_1"
+_MOST_PANELS = 12
+SHARE = Quantity("share of draws with an exponent above 0", is_share=True)
 
 
-def fits(evidence: Evidence) -> bool:
+def fits(run: RunData) -> bool:
     """The exponents were counted, at more than one point."""
-    return evidence.has(_MEASURE) and bool(evidence.axes())
+    return run.has(MEASURE) and bool(run.axes())
 
 
-def draw(evidence: Evidence) -> list[Picture]:
-    """A map over the two longest axes, or bands along the only one."""
-    axes = evidence.axes()
-    longest = sorted(axes, key=lambda name: -len(axes[name]))[:2]
-    names = [name for name in axes if name in longest]
-    return [_bands(evidence, names[0]) if len(names) == 1 else _map(evidence, names[0], names[1])]
+def draw(run: RunData) -> list[Drawing]:
+    """The shares above 0; and the medians, unless claims of the exponent ask for nothing but shares."""
+    table = shares(run)
+    arrangement = arranged(table, list(run.axes()))
+    cells = math.prod(table[axis].nunique() for axis in arrangement.panels)
+    sizes = sorted((len(values) for values in run.axes().values()), reverse=True)
+    if cells > _MOST_PANELS or (len(sizes) > 1 and sizes[1] > _MOST_PANELS):
+        drawings = [_map(run, "phase", shares=True)]
+    else:
+        drawings = [finish(draw_panels(table, SHARE, arrangement), "phase", _finding(table, arrangement))]
+    if not _only_shares_are_asked_for(run):
+        drawings.append(_quantiles(run) if len(sizes) == 1 else _map(run, "phase-median", shares=False))
+    return drawings
 
 
-def _map(evidence: Evidence, down: str, along: str) -> Picture:
-    rows, columns = evidence.levels(down), evidence.levels(along)
-    cells = [[np.intersect1d(row, column) for column in columns.values()] for row in rows.values()]
-    tallies = [[evidence.tally(_MEASURE, cell) for cell in row] for row in cells]
-    median = np.array([[tally.median() for tally in row] for row in tallies])
-    finite = np.where(np.isfinite(median), median, np.nan)
-    most = max(float(np.nanmax(np.abs(finite), initial=0.0)), 1e-3)
-
-    figure, axes = sheet(1.9 + min(4.5, 0.55 * len(rows)))
-    known = np.where(np.isneginf(median), -most, median)
-    shown = axes.imshow(known, origin="lower", aspect="auto", cmap="PuOr_r", vmin=-most, vmax=most)
-    axes.grid(False)
-    part(axes, median, 0.0, color="black", linewidth=3)
-    if len(columns) <= _MOST_LABELS:
-        for (row, column), value in np.ndenumerate(median):
-            ink = "white" if abs(value) > 0.7 * most else "black"
-            axes.text(column, row, number(value), ha="center", va="center", fontsize=9, color=ink)
-    axes.set_xticks(range(len(columns)), [label(value) for value in columns], rotation=90 if len(columns) > 12 else 0)
-    axes.set_yticks(range(len(rows)), [label(value) for value in rows])
-    axes.set_xlabel(along)
-    axes.set_ylabel(down)
-    bar = figure.colorbar(shown, ax=axes)
-    bar.set_label(r"median $\lambda_1$ / (1/step)")
-    each = tallies[0][0].draws
-    text = (
-        f"The median exponent is positive in {int((median > 0).sum())} of {median.size} cells (n = {count(each)} each)"
-    )
-    return finish(figure, "phase", f"{text}; {_share(evidence)}")
+def shares(run: RunData) -> pd.DataFrame:
+    """For each point the share of draws above 0, with its 95% interval (Wilson)."""
+    table = run.points[list(run.axes())].copy()
+    tallies = {point: run.tally(MEASURE, np.array([point])) for point in table.index}
+    table = table[[tally.draws > 0 for tally in tallies.values()]]
+    above = {point: tallies[point].share_above(0.0) for point in table.index}
+    ends = [wilson(round(above[point] * tallies[point].draws), tallies[point].draws) for point in table.index]
+    return table.assign(estimate=list(above.values()), low=[low for low, _ in ends], high=[high for _, high in ends])
 
 
-def _bands(evidence: Evidence, along: str) -> Picture:
-    levels = evidence.levels(along)
-    tallies = [evidence.tally(_MEASURE, points) for points in levels.values()]
-    found: NDArray[np.float64] = np.array([list(tally.quantiles().values()) for tally in tallies])
-    _, low_5, low_25, middle, high_75, high_95, _ = found.T
-    place = np.arange(len(levels))
-    figure, axes = sheet(3.8)
-    axes.fill_between(place, low_5, high_95, color=BLUE, alpha=0.18, linewidth=0, label="5% to 95%")
-    axes.fill_between(place, low_25, high_75, color=BLUE, alpha=0.38, linewidth=0, label="25% to 75%")
-    axes.plot(place, middle, color=BLUE, marker="o", label="median")
-    axes.axhline(0, color="black", linewidth=1.5)
+def _only_shares_are_asked_for(run: RunData) -> bool:
+    parts = [part for text in run.claims["statistic"].unique() for part in parse_statistic(text).terms]
+    functions = {part.function for part in parts if MEASURE in part.names}
+    return functions == {"share"}
+
+
+def _finding(table: pd.DataFrame, arrangement: Arrangement) -> str:
+    rows = table.to_dict("records")
+    low, high = (choose(rows, key=lambda row: row["estimate"]) for choose in (min, max))
+    if high["estimate"] == low["estimate"]:
+        return f"{percent(high['estimate'])} of exponents are above 0, at every point"
+    at = [", ".join(f"{axis} = {label(row[axis])}" for axis in arrangement.shown) for row in (low, high)]
+    least, most = percent(low["estimate"]), percent(high["estimate"])
+    return f"From {least} of exponents are above 0, at {at[0]}, to {most} at {at[1]}"
+
+
+def _map(run: RunData, name: str, *, shares: bool) -> Drawing:
+    """The two longest axes."""
+    axes = run.axes()
+    longest = sorted(axes, key=lambda axis: -len(axes[axis]))[:2]
+    down, along = (axis for axis in axes if axis in longest)
+    cells = [[np.intersect1d(a, b) for b in run.levels(along).values()] for a in run.levels(down).values()]
+    tallies = [[run.tally(MEASURE, cell) for cell in row] for row in cells]
+    values = np.array([[tally.share_above(0.0) if shares else tally.median() for tally in row] for row in tallies])
+    figure, panel = sheet(2.1 + min(4.5, 0.5 * len(cells)))
+    bar = map_of_cells(panel, values, axes[along], axes[down], shares=shares)
+    panel.set_xlabel(along)
+    panel.set_ylabel(down)
+    figure.colorbar(bar.image, ax=panel).set_label("share above 0" if shares else rf"median $\lambda_1${bar.factor}")
+    each = count(min(tally.draws for row in tallies for tally in row))
+    if shares:
+        title = f"At most {percent(np.nanmax(values))} of exponents are above 0 in a cell (n = {each} each)"
+    else:
+        many = f"{int((values > 0).sum())} of {values.size}"
+        title = f"The median exponent is positive in {many} cells (n = {each} each)"
+    return finish(figure, name, title + pooled(run, down, along))
+
+
+def _quantiles(run: RunData) -> Drawing:
+    (along,) = run.axes()
+    levels: dict[Any, Any] = run.levels(along)
+    tallies = [run.tally(MEASURE, points) for points in levels.values()]
+    table = quantile_table(tallies)
+    place = range(len(levels))
+    figure, axes = sheet(3.6)
+    bands(axes, place, table, BLUE)
+    axes.axhline(0, color=INK, linewidth=1.5)
     axes.set_xticks(place, [label(value) for value in levels])
     axes.set_xlabel(along)
     axes.set_ylabel(r"$\lambda_1$ / (1/step)")
-    axes.legend()
-    above = int((middle > 0).sum())
-    text = f"The median exponent is above 0 at {above} of {len(levels)} values (n = {count(tallies[0].draws)} each)"
-    return finish(figure, "phase", f"{text}; {_share(evidence)}")
+    above = int((table[:, 2] > 0).sum())
+    text = f"The median exponent is above 0 at {above} of {len(levels)} values of {along}"
+    return finish(figure, "phase-median", f"{text} (n = {count(tallies[0].draws)} each)")
 
 
-def _share(evidence: Evidence) -> str:
-    return f"{percent(evidence.tally(_MEASURE).share_above(0.0))} of all draws are above 0"
-
-
-KIND = Kind(
+FIGURE = Figure(
     name="phase",
-    heading="Phase diagram of the Lyapunov exponent",
+    heading="Lyapunov exponents",
     caption="The larger exponent of a draw, (1/T) ln of the larger singular value of the product of its Jacobians: "
-    "above 0, orange, perturbations of the state grew over the T steps; below, violet, they shrank. The black line "
-    "parts the two. Where a spec has more than two axes, the two longest are shown, over all values of the others.",
+    "above 0, perturbations of the state grew over the T steps. Shares have 95% intervals (Wilson); bands hold half "
+    "and nine tenths of the draws.",
     fits=fits,
     draw=draw,
 )

@@ -14,11 +14,14 @@ from fastlstm.runs import Run
 MOST_ROWS = 4_000_000  # six float32 columns of them are 100 MB
 
 
-class Evidence:
+class RunData:
     """A finished run, as the report reads it."""
 
-    def __init__(self, run: Run, name: str) -> None:
+    def __init__(self, run: Run, name: str, wanted: tuple[int, int] | None = None) -> None:
+        """wanted: point and draw to be shown from within, instead of those that the report chooses."""
+        self.wanted = wanted
         self.run = run
+        self.path = run.path
         self.spec = run.spec()
         self.name = name
         self.title = self.spec.title or name
@@ -32,6 +35,11 @@ class Evidence:
         return self.run.points().set_index("point")
 
     @cached_property
+    def regimes(self) -> pd.DataFrame:
+        """One row for each point and regime, of all draws."""
+        return self.run.regimes()
+
+    @cached_property
     def overall(self) -> pd.DataFrame:
         """The regime table of all points together."""
         return self.run.overall()
@@ -40,6 +48,20 @@ class Evidence:
     def claims(self) -> pd.DataFrame:
         """The verdicts on the spec's claims, one row for each claim and point; empty if it makes none."""
         return self.run.claims()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the run's numbers must know first."""
+        warnings = []
+        if self.status.finished is None:
+            total = self.spec.draws * len(self.points)
+            warnings.append(f"This run is not finished: {self.status.draws:,} of {total:,} draws are here.")
+        elif counted := self.overall.attrs.get("incomplete"):
+            warnings.append(f"Draws are missing: {counted['draws']:,} of {counted['of']:,} were counted.")
+        as_written = [claim.model_dump(mode="json", exclude_none=True) for claim in self.spec.claim]
+        if self.claims.attrs.get("claims", as_written) != as_written:
+            warnings.append("The claims were edited since they were judged; run the spec again to judge them.")
+        return warnings
 
     @cached_property
     def _counts(self) -> pd.DataFrame:
@@ -51,8 +73,8 @@ class Evidence:
             str(name): np.asarray(rows) for name, rows in self._counts.groupby("measure", observed=True).indices.items()
         }
 
-    def let_go(self) -> None:
-        """Forget the large tables; what is asked for again is read again."""
+    def drop_cached_tables(self) -> None:
+        """Drop the large tables; what is asked for again is read again."""
         self._rows.clear()
         for name in ("_counts", "_rows_of_measure"):
             self.__dict__.pop(name, None)

@@ -1,161 +1,175 @@
-"""One draw from within, made again: its gates, its state, and the adjoints on their way back."""
+"""Draws from within, made again: their gates, their states, and the adjoints on their way back."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from fastlstm.audit.replay import Replay, replay
-from fastlstm.oracles import naive
-from fastlstm.report.figure import Kind
-from fastlstm.report.run_data import Evidence
-from fastlstm.report.style import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    VERMILION,
-    Picture,
-    finish,
-    log_ticks,
-    number,
-    power,
-    sheet,
-)
+from fastlstm.report.adjoints import adjoints
+from fastlstm.report.end_labels import label_end
+from fastlstm.report.figure import Drawing, Figure, finish, sheet
+from fastlstm.report.numbers import number, power
+from fastlstm.report.run_data import RunData
+from fastlstm.report.style import BLUE, GREEN, ORANGE, PURPLE, VERMILION, decades, plain_ticks
 
 _LONGEST = 100_000  # steps that are worth the time
-_ORBIT = 1000  # steps from which on the states make a picture of their own
+_ORBIT = 1000  # steps from which on the states make a panel of their own
 _DEEPEST = -24
+_MARKED = 40  # steps up to which each is marked
 
 
-class Adjoints(NamedTuple):
-    """log10 of |dL/dh_t| and |dL/dC_t|, t = 0..T, each (T + 1,); beyond the range of floats too."""
+class Chosen(NamedTuple):
+    """A draw to be shown, and why this one."""
 
-    dh: NDArray[np.float64]
-    dC: NDArray[np.float64]
+    point: int
+    draw: int
+    which: str
+    measure: str = ""
 
-
-def adjoints(again: Replay) -> Adjoints:
-    """The adjoints of a draw, back along the very orbit that was computed, which matters where it is unstable.
-
-    With J1 to J3 of docs/derivation.md, B2 is dh_t = W_y delta_t + a_{t+1} dC_{t+1} + b_{t+1} dh_{t+1}.
-    """
-    drawn, trace = again.drawn, again.trace
-    p = naive.Parameters(*drawn.params.astype(np.float64))
-    x, f, i, o, g, C, h = (
-        np.asarray(column, np.float64).ravel()
-        for column in (drawn.x, trace.f, trace.i, trace.o, trace.g, trace.C, trace.h)
-    )
-    h_before, C_before = np.append(drawn.h0, h[:-1]), np.append(drawn.C0, C[:-1])
-    slope_f = naive.sigmoid_slope(p.W_hf * h_before + p.W_xf * x + p.b_f)
-    slope_i = naive.sigmoid_slope(p.W_hi * h_before + p.W_xi * x + p.b_i)
-    slope_o = naive.sigmoid_slope(p.W_ho * h_before + p.W_xo * x + p.b_o)
-    slope_c = naive.tanh_slope(p.W_hc * h_before + p.W_xc * x + p.b_c)
-    a = C_before * slope_f * p.W_hf + g * slope_i * p.W_hi + i * slope_c * p.W_hc  # J1
-    b = np.tanh(C) * slope_o * p.W_ho  # J2
-    kappa = o * naive.tanh_slope(C)  # J3
-    y = np.asarray(trace.y, np.float64)
-    loss = naive.loss_and_dy(
-        again.spec.loss.kind, y, drawn.target, p.W_y * h + p.b_y, silent_steps=drawn.first_loss_step
-    )
-    own = p.W_y * loss.delta.ravel()
-
-    found = Adjoints(np.empty(len(x) + 1), np.empty(len(x) + 1))
-    later_h = later_C = _Scaled(0.0, 0)  # what (h_t, C_t) gets from the steps after it
-    for t in range(len(x), -1, -1):
-        dh, dC = later_h, later_C
-        if t:
-            dh = _sum(dh, _Scaled(float(own[t - 1]), 0))
-            dC = _sum(dC, _Scaled(dh.value * kappa[t - 1], dh.exponent))
-            later_h = _sum(_Scaled(a[t - 1] * dC.value, dC.exponent), _Scaled(b[t - 1] * dh.value, dh.exponent))
-            later_C = _Scaled(f[t - 1] * dC.value, dC.exponent)
-        found.dh[t], found.dC[t] = dh.log10(), dC.log10()
-    return found
+    @property
+    def why(self) -> str:
+        """In words."""
+        return f"the {self.which} {self.measure}".rstrip() if self.measure else f"the {self.which} draw"
 
 
-class _Scaled(NamedTuple):
-    """value times 2^exponent. h and C each have an exponent: one may die while the other lives."""
-
-    value: float
-    exponent: int
-
-    def log10(self) -> float:
-        return math.log10(abs(self.value)) + self.exponent * math.log10(2) if self.value else -math.inf
-
-
-def _sum(*terms: _Scaled) -> _Scaled:
-    """The sum, its value of the order of 1."""
-    top = max((math.frexp(value)[1] + exponent for value, exponent in terms if value), default=0)
-    return _Scaled(sum(math.ldexp(value, exponent - top) for value, exponent in terms), top)
-
-
-def chosen(evidence: Evidence) -> tuple[int, int, str]:
-    """Point and draw of what to show, and why this one."""
-    if not evidence.has_rows("log10_dh_max", "log10_dC_max"):
-        return len(evidence.points) - 1, 0, "the first draw of the last point"
-    rows = evidence.rows("point", "draw", "log10_dh_max", "log10_dC_max")
-    row = int(np.argmax(np.maximum(rows["log10_dh_max"], rows["log10_dC_max"])))
-    return int(rows["point"][row]), int(rows["draw"][row]), "the draw with the largest adjoint"
+def chosen(run: RunData) -> list[Chosen]:
+    """The typical draw, the largest and the smallest by the run's own measure; or the one that was asked for."""
+    if run.wanted is not None:
+        return [Chosen(*run.wanted, "chosen")]
+    sized = size_of_draws(run)
+    if sized is None:
+        return [Chosen(len(run.points) - 1, 0, "first")]
+    rows, size, name = sized
+    order = np.argsort(size, kind="stable")
+    places = {"typical": order[(len(order) - 1) // 2], "largest": order[-1], "smallest": order[0]}
+    places["largest"] = int(np.argmax(size))  # the first one of several
+    draws: dict[tuple[int, int], str] = {}
+    for which, place in places.items():
+        at = int(rows["point"][place]), int(rows["draw"][place])
+        draws.setdefault(at, which)
+    return [Chosen(point, draw, which, name) for (point, draw), which in draws.items()]
 
 
-def fits(evidence: Evidence) -> bool:
+def size_of_draws(run: RunData) -> tuple[dict[str, np.ndarray], np.ndarray, str] | None:
+    """Point and draw of the rows, the size of each by the run's own measure, and its name; None without such rows."""
+    if run.has_rows("lyapunov_1"):
+        rows = run.rows("point", "draw", "lyapunov_1")
+        return rows, rows["lyapunov_1"], "exponent"
+    if not run.has_rows("log10_dh_max", "log10_dC_max"):
+        return None
+    # adjoints of the last output begin alike in all draws; what differs is what is left of them at the start
+    ends = ("0", "adjoint at the start") if run.spec.loss.kind == "last" else ("_max", "peak of the adjoint")
+    rows = run.rows("point", "draw", f"log10_dh{ends[0]}", f"log10_dC{ends[0]}")
+    return rows, np.maximum(rows[f"log10_dh{ends[0]}"], rows[f"log10_dC{ends[0]}"]), ends[1]
+
+
+def fits(run: RunData) -> bool:
     """Any run whose draws are not too long."""
-    return evidence.longest <= _LONGEST
+    return run.longest <= _LONGEST
 
 
-def draw(evidence: Evidence) -> list[Picture]:
-    """Gates, state and adjoints of one draw over the same steps."""
-    point, which, why = chosen(evidence)
-    again = replay(evidence.run.path, point=point, draw=which)
-    found = adjoints(again)
-    trace, steps = again.trace, len(again.drawn.x)
-    t = np.arange(1, steps + 1)
+def draw(run: RunData) -> list[Drawing]:
+    """A drawing for each of the chosen draws."""
+    return [drawing_of(run, which) for which in chosen(run)]
 
-    figure, (gates, state, back) = sheet(7.0, nrows=3, sharex=True, height_ratios=[1, 1, 1.2])
+
+def drawing_of(run: RunData, which: Chosen) -> Drawing:
+    """One draw of a run, with the command that makes it again."""
+    replayed = replay(run.path, point=which.point, draw=which.draw)
+    exponent = replayed.drawn.measures.get("lyapunov_1")
+    why = f"; {which.why}" + ("" if exponent is None else f", with an exponent of {number(exponent)}")
+    command = f"fastlstm replay {run.name} --point {which.point} --draw {which.draw}"
+    subject = f"Point {which.point}, draw {which.draw}"
+    return draw_replay(replayed, f"trace-{which.which}", subject, why=why, note=command)
+
+
+def draw_replay(replayed: Replay, name: str, subject: str, *, why: str = "", note: str = "") -> Drawing:
+    """Gates, state and adjoints of one draw over the same steps; of a long one the orbit of its states too."""
+    steps = len(replayed.drawn.x)
+    rows, heights = (4, [1, 1, 1.2, 1.9]) if steps >= _ORBIT else (3, [1, 1, 1.2])
+    figure, panels = sheet(5.0 if rows == 3 else 7.6, nrows=rows, height_ratios=heights)
+    for axes in panels[:2]:
+        axes.sharex(panels[2])
+        axes.tick_params(labelbottom=False)
+    draw_gates(panels[0], replayed)
+    draw_state(panels[1], replayed)
+    finding = draw_adjoints(panels[2], replayed)
+    panels[2].set_xlabel("t / steps")
+    panels[2].xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    if rows == 4:
+        draw_orbit(panels[3], replayed)
+    return finish(figure, name, f"{subject}: {finding}{why}", note=note)
+
+
+def draw_gates(axes: Axes, replayed: Replay) -> Axes:
+    """The gates f, i and o at each step."""
     for name, colour in (("f", BLUE), ("i", ORANGE), ("o", GREEN)):
-        gates.plot(t, getattr(trace, name)[0], color=colour, linewidth=1.5, label=name)
-    gates.set_ylim(-0.04, 1.04)
-    gates.set_ylabel("gate")
-    for column, name, colour in ((trace.C[0], "C", VERMILION), (trace.h[0], "h", PURPLE)):
-        state.plot(t, column, color=colour, linewidth=1.5, label=name)
-    state.set_ylabel("cell, hidden state")
-    for size, name, colour in ((found.dh, "|dL/dh$_t$|", PURPLE), (found.dC, "|dL/dC$_t$|", VERMILION)):
-        back.plot(np.arange(steps + 1), np.where(np.isfinite(size), size, np.nan), color=colour, label=name)
-    both = np.concatenate(found)
-    known = both[np.isfinite(both)]
-    low = max(_DEEPEST, math.floor(known.min(initial=0.0))) if len(known) else -1
-    high = max(low + 1, math.ceil(known.max(initial=low)))
-    back.set_ylim(low, high)
-    log_ticks(back.yaxis, low, high)
-    back.set_ylabel("adjoint")
-    back.set_xlabel("t / steps")
-    for axes in (gates, state, back):
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    begin, peak = power(float(found.dh[0])), power(float(both.max()))
-    title = f"Point {point}, draw {which}, {why}: it reaches {peak}; |dL/dh_0| is {begin}"
-    shown = [finish(figure, "trace", title)]
-    return [*shown, _orbit(again)] if steps >= _ORBIT else shown
+        _line(axes, getattr(replayed.trace, name)[0], name, colour)
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_ylabel("gate")
+    return axes
 
 
-def _orbit(again: Replay) -> Picture:
+def draw_state(axes: Axes, replayed: Replay) -> Axes:
+    """The cell and the hidden state after each step."""
+    for name, colour in (("C", VERMILION), ("h", PURPLE)):
+        _line(axes, getattr(replayed.trace, name)[0], name, colour)
+    plain_ticks(axes.yaxis)
+    axes.set_ylabel("state")
+    return axes
+
+
+def _line(axes: Axes, values: np.ndarray, name: str, colour: str) -> None:
+    t = np.arange(1, len(values) + 1)
+    mark = "o" if len(t) <= _MARKED else None
+    axes.plot(t, values, color=colour, linewidth=1.3, marker=mark, markersize=3, rasterized=len(t) > _ORBIT)
+    label_end(axes, float(values[-1]), name, colour)
+
+
+def draw_adjoints(axes: Axes, replayed: Replay) -> str:
+    """log10 of |dL/dh_t| and |dL/dC_t|; the finding in words."""
+    sizes = adjoints(replayed)
+    both = np.concatenate(sizes)
+    finite = both[np.isfinite(both)]
+    high = math.ceil(finite.max(initial=-99.0)) if len(finite) else 0
+    low = max(_DEEPEST, math.floor(finite.min(initial=0.0))) if len(finite) else -1
+    low, high = min(low, high - 1), max(high, low + 1)
+    for size, name, colour in ((sizes.dh, "|dL/dh$_t$|", PURPLE), (sizes.dC, "|dL/dC$_t$|", VERMILION)):
+        known = np.where(np.isfinite(size), np.maximum(size, 4 * low - 3 * high), np.nan)
+        mark = "o" if len(size) <= _MARKED else None
+        axes.plot(np.arange(len(size)), known, color=colour, linewidth=1.5, marker=mark, markersize=3)
+        label_end(axes, float(np.clip(size[-1], low, high)), name, colour)
+    axes.set_ylim(low, high)
+    decades(axes.yaxis)
+    axes.set_ylabel("adjoint")
+    return f"the adjoint reaches {power(float(both.max()))}, and |dL/dh_0| is {power(float(sizes.dh[0]))}"
+
+
+def draw_orbit(axes: Axes, replayed: Replay) -> Axes:
     """The states of a long draw in the plane of C and h, once it has settled."""
-    settled = len(again.drawn.x) // 10
-    C, h = again.trace.C[0, settled:], again.trace.h[0, settled:]
-    figure, axes = sheet(5.0)
-    axes.plot(C, h, ".", color=BLUE, markersize=2.5, alpha=0.6)
+    settled = len(replayed.drawn.x) // 10
+    C, h = replayed.trace.C[0, settled:], replayed.trace.h[0, settled:]
+    axes.plot(C, h, ".", color=BLUE, markersize=2.5, alpha=0.6, rasterized=True)
     axes.set_xlabel("cell C")
     axes.set_ylabel("hidden state h")
-    title = f"The last {len(C):,} states of the same draw: C from {number(C.min())} to {number(C.max())}"
-    return finish(figure, "trace-orbit", title)
+    axes.set_title(f"its last {number(len(C), digits=6)} states", fontsize=10)
+    for axis, values in ((axes.set_xlim, C), (axes.set_ylim, h)):
+        middle, half = (values.max() + values.min()) / 2, max(0.55 * (values.max() - values.min()), 1e-3)
+        axis(middle - half, middle + half)
+    plain_ticks(axes.xaxis)
+    plain_ticks(axes.yaxis)
+    return axes
 
 
-KIND = Kind(
+FIGURE = Figure(
     name="trace",
-    heading="One draw from within",
-    caption="A row of the run made again from its spec, to the same bits: gates, cell and hidden state going forward, "
+    heading="Draws from within",
+    caption="Rows of the run made again from its spec, to the same bits: gates, cell and hidden state going forward, "
     "and the gradient of the loss at each state, which comes from the right. Where the curve of an adjoint leaves "
-    "the picture below or has a gap, it is smaller than shown, or 0.",
+    "its panel below or has a gap, it is smaller than shown, or 0. Below each stands the command that replays it.",
     fits=fits,
     draw=draw,
 )

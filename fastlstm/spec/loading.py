@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from fastlstm.printable import printable
 from fastlstm.spec.document import Spec
 from fastlstm.spec.grids import rules_broken
 from fastlstm.spec.problems import Problem, SpecError, dotted, explain
 from fastlstm.spec.series import Recorded
-from fastlstm.spec.sources import MAX_SPEC_BYTES, ReadError, override, plain, read
-from fastlstm.spec.toml import printable
+from fastlstm.spec.sources import MAX_SPEC_BYTES, ReadError, key_and_value, override, plain, read
 from fastlstm.spec.vocabulary import broken_claims
 
 MOST_TOLD = 20  # problems of one kind
@@ -24,7 +24,7 @@ class SpecWarning(UserWarning):
     """A spec that can be used, and may be meant otherwise than it reads."""
 
 
-def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable[str] = ()) -> Spec:
+def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Mapping[str, Any] | Iterable[str] = ()) -> Spec:
     """Read and check a spec.
 
     Parameters
@@ -32,8 +32,8 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
     source
         The path of a TOML file, or a mapping of the same shape.
     overrides
-        "key.path=value" strings, applied in order before the check. A value is read as TOML, and taken for a
-        string if it is none. Tables that do not exist are made.
+        {"key.path": value}, or "key.path=value" strings, applied in order before the check. The value in a string is
+        read as TOML, and taken for a string if it is none. Tables that do not exist are made.
 
     Raises
     ------
@@ -53,7 +53,8 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
     try:
         folder, tables = read(source)
         document = plain(tables)
-        places = [place for text in overrides if (place := override(document, text, problems))]
+        changes = overrides.items() if isinstance(overrides, Mapping) else map(key_and_value, overrides)
+        places = [place for change in changes if (place := override(document, change, problems))]
         try:
             spec = Spec.model_validate(document, context={"folder": folder})
             if broken := list(broken_claims(spec)):

@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from fastlstm.printable import printable
 from fastlstm.spec.claims import Claim
 from fastlstm.spec.distributions import DISTRIBUTIONS, Distribution
 from fastlstm.spec.document import SECTIONS, Spec
 from fastlstm.spec.grids import Model
 from fastlstm.spec.processes import PROCESSES
 from fastlstm.spec.sections import Delay
-from fastlstm.spec.toml import printable, shortened, show
+from fastlstm.spec.toml import shortened, show
 
 
 @dataclass(frozen=True)

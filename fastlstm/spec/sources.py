@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from fastlstm.printable import printable
 from fastlstm.spec.files import FileError, read_regular
 from fastlstm.spec.grids import Place
 from fastlstm.spec.problems import Problem, dotted
-from fastlstm.spec.toml import printable, show
+from fastlstm.spec.toml import show
 
 MAX_SPEC_BYTES = 2**24
 MOST_KEY_PARTS = 12
@@ -70,15 +71,28 @@ def plain(node: Any) -> Any:
             return node
 
 
-def override(document: dict[str, Any], text: object, problems: list[Problem]) -> Place | None:
-    """Put one "key.path=value" into the document. Its place, or None and one problem more."""
+def key_and_value(text: object) -> tuple[object, object]:
+    """The dotted key and the value of "key.path=value"; the whole text, and None, if it has not that form."""
     key, equals, written = text.partition("=") if isinstance(text, str) else ("", "", "")
-    place = tuple(part.strip() for part in key.split("."))
-    if not equals or not all(place):
-        problems.append(Problem("--set", "", None, f"{show(text)} must have the form key.path=value"))
+    if not equals:
+        return text, None
+    try:
+        parsed = tomllib.loads(f"value = {written}")
+    except (ValueError, RecursionError):
+        parsed = {}
+    # another key than `value`: the text went on behind a line break, so it was no TOML value
+    return key, parsed["value"] if parsed.keys() == {"value"} else written.strip()
+
+
+def override(document: dict[str, Any], change: tuple[object, object], problems: list[Problem]) -> Place | None:
+    """Put the value of a dotted key into the document. Its place, or None and one problem more."""
+    key, value = change
+    place = tuple(part.strip() for part in key.split(".")) if isinstance(key, str) and value is not None else ()
+    if not place or not all(place):
+        problems.append(Problem("--set", "", None, f"{show(key)} must have the form key.path=value"))
         return None
     if len(place) > MOST_KEY_PARTS:
-        problems.append(Problem("--set", "", None, f"{show(text)} has a key of more than {MOST_KEY_PARTS} parts"))
+        problems.append(Problem("--set", "", None, f"{show(key)} has a key of more than {MOST_KEY_PARTS} parts"))
         return None
     table = document
     for depth, part in enumerate(place[:-1], start=1):
@@ -88,10 +102,5 @@ def override(document: dict[str, Any], text: object, problems: list[Problem]) ->
             problems.append(Problem("--set", dotted(place[:depth]), show(below), right))
             return None
         table = below
-    try:
-        parsed = tomllib.loads(f"value = {written}")
-    except (ValueError, RecursionError):
-        parsed = {}
-    # another key than `value`: the text went on behind a line break, so it was no TOML value
-    table[place[-1]] = parsed["value"] if parsed.keys() == {"value"} else written.strip()
+    table[place[-1]] = plain(value)
     return place

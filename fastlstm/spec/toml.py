@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
+from fastlstm.printable import printable
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -43,8 +45,3 @@ def show(value: object, length: int = 80) -> str:
 def shortened(text: str, length: int = 80) -> str:
     """A text cut to `length` characters."""
     return text if len(text) <= length else text[: length - 3] + "..."
-
-
-def printable(text: str) -> str:
-    """A text with what cannot be printed written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -21,61 +21,7 @@ and holds its own lock alone. `_lock-run` is held for moments, while `_run.json`
 No decision is taken from a clock or a file time.
 """
 
-from fastlstm.store.by_point import PointReader
-from fastlstm.store.encoding import EncodedPart, encode_part
-from fastlstm.store.errors import (
-    Damaged,
-    DirectoryLocked,
-    DiskError,
-    MixedRuns,
-    NotARun,
-    NotReplaceable,
-    NotThere,
-    OtherFormat,
-    OtherSpec,
-    StoreError,
-)
-from fastlstm.store.files import write_files
-from fastlstm.store.folder import Problem
-from fastlstm.store.journal import VERDICTS, PartEntry, PartId
-from fastlstm.store.reading import (
-    Status,
-    content_hash,
-    read_counts,
-    read_rows,
-    read_spec,
-    read_table,
-    status,
-)
-from fastlstm.store.verifying import verify
-from fastlstm.store.writing import RunDirectory
+import lazy_loader
 
-__all__ = [
-    "VERDICTS",
-    "Damaged",
-    "DirectoryLocked",
-    "DiskError",
-    "EncodedPart",
-    "MixedRuns",
-    "NotARun",
-    "NotReplaceable",
-    "NotThere",
-    "OtherFormat",
-    "OtherSpec",
-    "PartEntry",
-    "PartId",
-    "PointReader",
-    "Problem",
-    "RunDirectory",
-    "Status",
-    "StoreError",
-    "content_hash",
-    "encode_part",
-    "read_counts",
-    "read_rows",
-    "read_spec",
-    "read_table",
-    "status",
-    "verify",
-    "write_files",
-]
+# The names stand in `__init__.pyi`; whoever asks for the status of a run alone imports no tables.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

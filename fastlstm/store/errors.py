@@ -1,6 +1,6 @@
 """What can go wrong with a run directory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,11 +14,21 @@ class DirectoryLocked(StoreError):
 
 
 class OtherSpec(StoreError):
-    """The directory belongs to another spec; `stored_spec_text` is that spec ("" if it cannot be read)."""
+    """The directory belongs to another spec; `stored_spec_text` is that spec ("" if it cannot be read).
 
-    def __init__(self, path: Path, stored_spec_text: str) -> None:
-        super().__init__(f"{path} belongs to another spec; give another directory, or remove this one")
+    `differences` has a line for each key that differs, once somebody who knows specs has compared them.
+    """
+
+    def __init__(self, path: Path, stored_spec_text: str, differences: Sequence[str] = ()) -> None:
+        right = "give another directory, or start over (--fresh)"
+        super().__init__("\n".join([f"{path} belongs to another spec; {right}", *differences]))
+        self.path = path
         self.stored_spec_text = stored_spec_text
+        self.differences = tuple(differences)
+
+    def with_differences(self, differences: Sequence[str]) -> "OtherSpec":
+        """The same error, which says in what the specs differ."""
+        return OtherSpec(self.path, self.stored_spec_text, differences)
 
 
 class MixedRuns(StoreError):

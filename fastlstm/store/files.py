@@ -18,7 +18,7 @@ def write_files(files: Mapping[Path, bytes], *, obsolete: Iterable[Path] = ()) -
     """
     with disk_errors():
         for path in files:
-            _refuse_what_is_no_file(path)
+            check_replaceable(path)
         for folder in dict.fromkeys(path.parent for path in files):
             make_folders(DISK, folder)
         put(DISK, files, tag=f".{secrets.token_hex(4)}")  # others may write the same files just now
@@ -26,7 +26,8 @@ def write_files(files: Mapping[Path, bytes], *, obsolete: Iterable[Path] = ()) -
             DISK.remove(path)
 
 
-def _refuse_what_is_no_file(path: Path) -> None:
+def check_replaceable(path: Path) -> None:
+    """Raises NotReplaceable where a folder, a link, a device or a pipe stands in a file's place."""
     try:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):

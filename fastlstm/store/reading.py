@@ -1,11 +1,9 @@
-"""What a run directory says: status, spec, rows, tables, counts, and the hash of its content."""
+"""What a run directory says: spec, rows, tables, counts, and the hash of its content."""
 
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,72 +14,18 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from fastlstm.store.disk import Disk, NotAFile
-from fastlstm.store.errors import Damaged, NotARun, NotThere, disk_errors
-from fastlstm.store.folder import DISK, RUN, SPEC, read_journal, read_whole
+from fastlstm.store.errors import Damaged, NotThere, disk_errors
+from fastlstm.store.folder import DISK, SPEC, read_journal, read_whole
 from fastlstm.store.journal import COUNTS, ROWS, VERDICTS, Journal, PartEntry, Stored, part_file, table_file
 from fastlstm.store.parquet import ColumnHash, decode
-from fastlstm.store.record import read_record, run_id
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a run stands: totals of what is committed; times in UTC, ISO 8601, None if not yet.
-
-    `sessions` has, for each process that wrote into the directory, its provenance, shard, start, end and
-    draws; a session that was killed has no end. `damaged_lines` counts journal lines that cannot be trusted,
-    without a torn last one, which the next run cuts off.
-    """
-
-    path: Path
-    spec_hash: str
-    layout: dict[str, Any]
-    started: str
-    finished: str | None
-    sessions: list[dict[str, Any]]
-    parts: int
-    draws: int
-    rows: int
-    bytes: int
-    draws_by_point: dict[int, int]
-    tables: tuple[str, ...]
-    damaged_lines: int
-
-
-def status(path: str | os.PathLike[str], *, disk: Disk = DISK) -> Status:
-    """Where the run stands, from its record and journals alone.
-
-    Raises NotARun, MixedRuns, OtherFormat, Damaged, DiskError.
-    """
-    path = Path(path)
-    with disk_errors():
-        record = _record_of(disk, path)
-        journal = read_journal(disk, path, run_id(record))
-    totals = journal.totals()
-    by_point: Counter[int] = Counter()
-    for entry in journal.parts.values():
-        by_point[entry.part.point] += entry.draws
-    stored = [stored for entry in journal.parts.values() for stored in entry.files().values()]
-    return Status(
-        path=path,
-        spec_hash=record["spec_hash"],
-        layout=record["layout"],
-        started=record["created"],
-        finished=record["finished"],
-        sessions=record["sessions"],
-        parts=totals["parts"],
-        draws=totals["draws"],
-        rows=totals["rows"],
-        bytes=sum(each.size for each in [*stored, *journal.tables.values()]),
-        draws_by_point=dict(sorted(by_point.items())),
-        tables=tuple(sorted(journal.tables)),
-        damaged_lines=journal.damaged_lines,
-    )
+from fastlstm.store.record import run_id
+from fastlstm.store.state import record_of
 
 
 def read_spec(path: str | os.PathLike[str], *, disk: Disk = DISK) -> str:
     """The normalised spec, as run. Raises NotARun, Damaged, DiskError."""
     with disk_errors():
-        record = _record_of(disk, Path(path))
+        record = record_of(disk, Path(path))
         return read_whole(disk, Path(path), SPEC, Stored(*record["spec"])).decode()
 
 
@@ -100,6 +44,28 @@ def read_rows(
     """
     path = Path(path)
     with disk_errors():
+        rows = dataset(path, disk=disk)
+        names = rows.schema.names
+        if unknown := set(columns or ()) - set(names):
+            raise KeyError(f"no column {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+        # Made before anything is read, so that a filter that makes no sense is not taken for damage.
+        scanner = rows.scanner(columns=columns, filter=None if filters is None else pq.filters_to_expression(filters))
+        try:
+            table = scanner.to_table()
+        except (OSError, pa.ArrowInvalid) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
+            raise Damaged(f"rows in {path / ROWS} are not what was written ({error}); verify names the file") from error
+    return _to_pandas(table, rows.schema.metadata)
+
+
+def dataset(path: str | os.PathLike[str], *, disk: Disk = DISK) -> ds.Dataset:
+    """The committed rows by point and draw, unread; the ends of their files are checked, and each page when it is read.
+
+    Raises NotARun, NotThere, Damaged, DiskError.
+    """
+    path = Path(path)
+    with disk_errors():
         entries = [entry for entry in journal_of(disk, path).in_order() if entry.rows is not None]
         if not entries:
             raise NotThere(f"{path} has no rows: none are committed yet, or its spec keeps none")
@@ -107,27 +73,14 @@ def read_rows(
         for file, entry in zip(files, entries, strict=True):
             check_end(disk, path / file, entry)
         schema = pq.read_schema(path / files[0])
-        if unknown := set(columns or ()) - {"point", *schema.names}:
-            raise KeyError(f"no column {', '.join(sorted(unknown))}; there are point, {', '.join(schema.names)}")
         options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-        dataset = ds.FileSystemDataset.from_paths(
+        return ds.FileSystemDataset.from_paths(
             [str((path / file).absolute()) for file in files],
             schema=schema.insert(0, pa.field("point", pa.int32(), nullable=False)),
             format=ds.ParquetFileFormat(default_fragment_scan_options=options),
             filesystem=LocalFileSystem(),
             partitions=[ds.field("point") == pa.scalar(entry.part.point, pa.int32()) for entry in entries],
         )
-        # Made before anything is read, so that a filter that makes no sense is not taken for damage.
-        scanner = dataset.scanner(
-            columns=columns, filter=None if filters is None else pq.filters_to_expression(filters)
-        )
-        try:
-            table = scanner.to_table()
-        except (OSError, pa.ArrowInvalid) as error:
-            if getattr(error, "errno", None) is not None:
-                raise
-            raise Damaged(f"rows in {path / ROWS} are not what was written ({error}); verify names the file") from error
-    return _to_pandas(table, schema.metadata)
 
 
 def read_table(path: str | os.PathLike[str], name: str, *, disk: Disk = DISK) -> pd.DataFrame:
@@ -158,18 +111,9 @@ def read_counts(
             yield entry, decode(data)
 
 
-def _record_of(disk: Disk, path: Path) -> dict[str, Any]:
-    record = read_record(disk, path)
-    if record is None:
-        if (path / RUN).exists():
-            raise Damaged(f"{path / RUN} is damaged; run the same spec in it again")
-        raise NotARun(f"{path} is not a run directory: it has no {RUN}")
-    return record
-
-
 def journal_of(disk: Disk, path: Path) -> Journal:
     """What is committed. Raises NotARun, MixedRuns, OtherFormat, Damaged."""
-    journal = read_journal(disk, path, run_id(_record_of(disk, path)))
+    journal = read_journal(disk, path, run_id(record_of(disk, path)))
     if journal.damaged_lines:
         raise Damaged(f"{path} has damaged journal lines; run the spec again, which makes those parts anew")
     return journal

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastlstm.store.disk import Disk, NotAFile, put
 from fastlstm.store.errors import Damaged, OtherFormat, OtherSpec
-from fastlstm.store.folder import RUN, SPEC, Problem, look
+from fastlstm.store.folder import PART_FILE, RUN, SPEC, Problem, look
 from fastlstm.store.journal import FORMAT, RunId, Stored, natural, seal, unseal
 
 _RUN_LOCK = "_lock-run"
@@ -118,7 +118,7 @@ def _start_again(disk: Disk, path: Path, *, sharded: bool, same_spec: bool) -> t
     With it the layout is lost, and so what the parts are parts of: they are made again.
     """
     content = look(disk, path)
-    if not (any(content.journals.values()) or content.files):
+    if not (any(content.journals.values()) or any(map(PART_FILE.fullmatch, content.files))):
         return ()
     if sharded or not same_spec:
         raise Damaged(

@@ -14,7 +14,7 @@ from fastlstm.cluster.crew import Crew, Identity
 from fastlstm.cluster.errors import OtherWorker, WorkersDied
 from fastlstm.cluster.sharing import Sharing
 from fastlstm.store import Damaged, EncodedPart
-from fastlstm.sweep.making import FailedPart, MadePart
+from fastlstm.sweep.making import Advance, FailedPart, MadePart
 from fastlstm.sweep.plan import Part, Plan
 from fastlstm.sweep.provenance import installation, package_digest
 from fastlstm.sweep.remote import Delivery, Job, hold, make_part
@@ -74,25 +74,34 @@ class _Judge:
 
 
 class ClusterMaker:
-    """Makes parts with the workers of a crew; they come in any order."""
+    """Makes parts with the workers of a crew; they come in any order.
 
-    def __init__(self, plan: Plan, crew: Crew, stopper: Stopper) -> None:
+    record: told what the workers are, before they make parts and afterwards.
+    """
+
+    def __init__(self, plan: Plan, crew: Crew, stopper: Stopper, *, record: Callable[..., None]) -> None:
+        self._points = plan.spec.points()
+        self._record = record
         self._measures = plan.spec.row_layout.measures
         self._job = Job.of(plan)
         self._crew = crew
         self._stopper = stopper
         self._held: Future | None = None
 
-    def __call__(self, wanted: Iterable[Part], advance: Callable[[int], None]) -> Iterator[MadePart | FailedPart]:
+    def __call__(self, wanted: Iterable[Part], advance: Advance) -> Iterator[MadePart | FailedPart]:
         share: Sharing[Part, Delivery] = Sharing(
             self._crew, make_part, self._shared, fault=self._fault, stopping=lambda: bool(self._stopper.signal)
         )
-        for part, delivery, error in share(wanted):
-            if delivery is not None:
-                advance(part.draws)
-                yield self._made(part, delivery.encoded())
-            elif error is not None:
-                yield FailedPart(part, _explained(part, error))
+        self._record(workers=installations(self._crew))
+        try:
+            for part, delivery, error in share(wanted):
+                if delivery is not None:
+                    advance(part.draws, self._points[part.id.point].steps)
+                    yield self._made(part, delivery.encoded())
+                elif error is not None:
+                    yield FailedPart(part, _explained(part, error))
+        finally:
+            self._record(workers=installations(self._crew))
 
     def _shared(self) -> Any:
         recorded = self._job.recorded

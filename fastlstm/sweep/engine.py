@@ -81,10 +81,12 @@ def sweep(
     shard: Shard | None = None,
     keep_going: bool = False,
     progress: Progress = quiet,
+    work: Progress = quiet,
     stopper: Stopper,
 ) -> None:
     """Make and commit the parts of a plan that a run directory does not have yet, then its tables.
 
+    `progress` is called with the draws done and their total; `work`, just before, with the same in draw-steps.
     A shard makes its share of the parts and no tables. Raises Stopped once the parts in hand are committed, if the
     stopper asks for it; with keep_going PointsFailed, once all other points are done.
     """
@@ -92,6 +94,9 @@ def sweep(
     committed = directory.committed
     total = plan.draws(shard)
     done = plan.draws(shard, within=committed)
+    steps_done = plan.draw_steps(part for part in plan.parts(shard) if part.id in committed)
+    steps_in_all = plan.draw_steps(plan.parts(shard))
+    work(steps_done, steps_in_all)
     progress(done, total)
 
     def wanted() -> Iterator[Part]:
@@ -101,9 +106,11 @@ def sweep(
             if part.id not in committed and part.id.point not in failures:
                 yield part
 
-    def advance(draws: int) -> None:
-        nonlocal done
+    def advance(draws: int, steps: int) -> None:
+        nonlocal done, steps_done
         done += draws
+        steps_done += draws * steps
+        work(steps_done, steps_in_all)
         progress(done, total)
 
     with _Committer(plan, directory, failures, adds_up=shard is None) as committer:

@@ -48,11 +48,14 @@ class FailedPart(NamedTuple):
     error: Exception
 
 
+Advance = Callable[[int, int], None]
+
+
 class Maker(Protocol):
     """Makes the parts that are wanted, taken one by one as there is room for them; `advance` is told draws as they
-    come."""
+    come, and how many steps each of them has."""
 
-    def __call__(self, wanted: Iterable[Part], advance: Callable[[int], None]) -> Iterator[MadePart | FailedPart]: ...
+    def __call__(self, wanted: Iterable[Part], advance: Advance) -> Iterator[MadePart | FailedPart]: ...
 
 
 class Slice(NamedTuple):
@@ -146,7 +149,7 @@ class LocalMaker:
         self._recorder = Recorder(plan)
         self._compute = SliceComputer(plan, threads=threads, simulator=simulator)
 
-    def __call__(self, wanted: Iterable[Part], advance: Callable[[int], None]) -> Iterator[MadePart | FailedPart]:
+    def __call__(self, wanted: Iterable[Part], advance: Advance) -> Iterator[MadePart | FailedPart]:
         gathered, in_hand = _Gathered(self._recorder.new_counts()), None
         for outcome in self._compute(wanted):
             if isinstance(outcome, FailedPart):
@@ -163,7 +166,7 @@ class LocalMaker:
                 continue
             if table is not None:
                 gathered.tables.append(table)
-            advance(piece.draws)
+            advance(piece.draws, piece.point.steps)
             if piece.ends_part:
                 yield self._made(piece.part, gathered)
 

@@ -74,9 +74,7 @@ def _missing(plan: Plan, directory: RunDirectory) -> str:
     lines += [f"point {point}: {draws:,} draws in {_counted(count, 'part')}" for point, (count, draws) in named]
     if len(left) > len(named):
         lines.append(f"and {_counted(len(left) - len(named), 'more point')}")
-    divisions = {name.partition("-of-")[2] for name in (each["shard"] for each in directory.earlier_sessions) if name}
-    for shards in sorted(map(int, divisions)):
-        unfinished = sorted({shard for shard, part in plan.shares(shards) if part.id not in committed})
+    for shards, unfinished in plan.unfinished_shards(committed, directory.earlier_sessions).items():
         lines.append(f"of {shards} shards these are not done: {', '.join(map(str, unfinished))}")
     return "\n".join(lines)
 

@@ -4,8 +4,9 @@ All of it is a function of the spec, the size of the parts and the number of sha
 by anybody, at any time, and again.
 """
 
-from collections.abc import Container, Iterator
-from typing import NamedTuple, Self
+from collections.abc import Container, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,13 +141,36 @@ class Plan:
         """
         order = list(range(self.points))
         if isinstance(self.spec.steps, Grid):
-            steps = [point.steps for point in self.spec.points()]
-            order.sort(key=lambda point: -steps[point])
+            order.sort(key=lambda point: -int(self.steps_of_points[point]))
         place = 0
         for point in order:
             for part in self.parts_of(point):
                 yield place % shards + 1, part
                 place += 1
+
+    @cached_property
+    def steps_of_points(self) -> NDArray[np.int64]:
+        """The number of steps T of every point, without making the points."""
+        if not isinstance(self.spec.steps, Grid):
+            return np.full(self.points, self.spec.steps, np.int64)
+        axes = self.spec.axes()
+        sizes = [len(values) for values in axes.values()]
+        shape = [size if name == "steps" else 1 for name, size in zip(axes, sizes, strict=True)]
+        return np.broadcast_to(np.reshape(np.array(self.spec.steps.grid, np.int64), shape), sizes).ravel()
+
+    def draw_steps(self, parts: Iterable[Part]) -> int:
+        """The steps of all draws of some parts: what they take to compute."""
+        return sum(part.draws * int(self.steps_of_points[part.id.point]) for part in parts)
+
+    def unfinished_shards(
+        self, committed: Container[PartId], sessions: Iterable[Mapping[str, Any]]
+    ) -> dict[int, list[int]]:
+        """For each number of shards that a session was one of: those shards that lack parts."""
+        divisions = {name.partition("-of-")[2] for name in (each["shard"] for each in sessions) if name}
+        return {
+            shards: sorted({shard for shard, part in self.shares(shards) if part.id not in committed})
+            for shards in sorted(map(int, divisions))
+        }
 
     def draws(self, shard: Shard | None = None, *, within: Container[PartId] | None = None) -> int:
         """How many draws a shard computes, or all of them do; `within` counts only those of some parts."""

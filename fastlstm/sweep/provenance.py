@@ -2,18 +2,14 @@
 
 import hashlib
 import platform
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding as llvm
-
-from fastlstm.kernel.lanes.jit import source_digest
-from fastlstm.kernel.random import STREAM_VERSION
-
 _PACKAGES = ("fastlstm", "numba", "llvmlite", "numpy", "pandas", "pyarrow")
+_FACES = ("pydantic", "typer", "rich", "matplotlib", "mpmath")  # no number depends on them
 
 
 def provenance(dtype: str) -> dict[str, Any]:
@@ -23,6 +19,13 @@ def provenance(dtype: str) -> dict[str, Any]:
 
 def installation() -> dict[str, Any]:
     """Versions, the digests of the sources, host and processor features, as a JSON mapping."""
+    from importlib.metadata import version  # these here, since who reads a record needs none of them
+
+    import llvmlite.binding as llvm
+
+    from fastlstm.kernel.lanes.jit import source_digest
+    from fastlstm.kernel.random import STREAM_VERSION
+
     features = llvm.get_host_cpu_features()
     return {
         "python": platform.python_version(),
@@ -59,3 +62,27 @@ def kernels(sessions: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         if isinstance(digest, str) and (session["draws"] or session["ended"] is None):
             made.setdefault(digest, str(versions.get("fastlstm")) if isinstance(versions, dict) else "unknown")
     return made
+
+
+def mixture(sessions: Iterable[Mapping[str, Any]]) -> str:
+    """What is to be told of draws that several kernels computed; empty if one did."""
+    made_by = kernels(sessions)
+    if len(made_by) < 2:
+        return ""
+    names = ", ".join(f"fastlstm {version} ({digest[:12]})" for digest, version in made_by.items())
+    return f"The draws were computed by {len(made_by)} kernels, whose numbers may differ: {names}"
+
+
+def show_versions() -> None:
+    """Print what a report of a bug needs: versions, platform, processor, and the digest of the kernel's sources.
+
+    >>> show_versions()  # doctest: +ELLIPSIS
+    fastlstm...
+    """
+    from importlib.metadata import version
+
+    made_by = provenance("float64")
+    facts = made_by["versions"] | {package: version(package) for package in _FACES}
+    facts |= {name: made_by[name] for name in ("python", "platform", "cpu", "kernel", "stream_version", "features")}
+    width = max(map(len, facts))
+    sys.stdout.write("".join(f"{name:<{width}}  {value}\n" for name, value in facts.items()))

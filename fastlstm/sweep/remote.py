@@ -8,7 +8,7 @@ out of the same text. A worker rebuilds them once.
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -94,5 +94,5 @@ def hold(job: Job) -> Job:
     return job
 
 
-def _untold(draws: int) -> Any:
+def _untold(draws: int, steps: int) -> None:
     """Progress is told by whole parts."""

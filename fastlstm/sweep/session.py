@@ -1,20 +1,22 @@
 """Run a spec: into a directory, or in memory."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from fastlstm.cluster.client import Client
-from fastlstm.runs import Run, SpecSource, as_spec
+from fastlstm.kernel.lanes.compiling import compilation
+from fastlstm.runs import Overrides, Run, SpecSource, as_spec
 from fastlstm.spec import Spec
-from fastlstm.store import RunDirectory
+from fastlstm.store import PartId
 from fastlstm.sweep.engine import sweep
 from fastlstm.sweep.in_memory import simulated_rows
-from fastlstm.sweep.making import LocalMaker, Simulator, kernel
+from fastlstm.sweep.making import LocalMaker, Maker, Simulator, kernel
 from fastlstm.sweep.opening import open_directory, plan_of
 from fastlstm.sweep.plan import Plan, Shard
+from fastlstm.sweep.progress import Log, show_progress
 from fastlstm.sweep.provenance import kernels, provenance
 from fastlstm.sweep.stopping import Progress, Stopper, quiet
 from fastlstm.threads import available_threads
@@ -32,20 +34,21 @@ def run(
     spec: SpecSource,
     out: str | os.PathLike[str],
     *,
-    overrides: Iterable[str] = (),
+    overrides: Overrides = (),
     threads: int | None = None,
     shard: tuple[int, int] | None = None,
     keep_going: bool = False,
     mix_kernels: bool = False,
-    progress: Progress = quiet,
+    progress: Progress | bool | None = None,
     stopper: Stopper | None = None,
     client: Client | None = None,
 ) -> Run:
     """Run a spec into a directory, or go on with one that was interrupted.
 
-    spec: a path, a mapping or a Spec; overrides: "key.path=value" strings. threads: all processors by default; their
-    number has no influence on the results. progress: called with the draws done and their total, once before
-    anything is computed and then after every slice. stopper: asks the run to end at the next part.
+    spec: a path, a mapping or a Spec; overrides: {"key.path": value}, or "key.path=value" strings. threads: all
+    processors by default, or FASTLSTM_THREADS; their number has no influence on the results. progress: True shows it
+    on stderr, by default on a terminal and in a notebook only; a function is called with the draws done and their
+    total, once before anything is computed and then after every slice. stopper: asks the run to end at the next part.
 
     shard: (3, 16) computes the third of sixteen shares and makes no tables; shards may run at the same time, on any
     machines that share the directory, and `merge` ends the run. keep_going: when a point fails, compute the others
@@ -54,8 +57,8 @@ def run(
     client: a distributed.Client, whose workers compute the parts instead of threads; see docs/cluster.md.
 
     Raises ValueError if there is no such shard, or a client besides threads or a shard; SpecError; DirectoryLocked;
-    OtherSpec if the directory belongs to another spec; OtherKernel; DiskError; Stopped; PointsFailed with keep_going,
-    else whatever a point failed with; with a client ClusterError, and OtherWorker if a worker has another fastlstm.
+    OtherSpec, with the keys that differ, if the directory belongs to another spec; OtherKernel; DiskError; Stopped;
+    PointsFailed with keep_going, else whatever a point failed with; with a client ClusterError.
 
     Examples
     --------
@@ -69,21 +72,49 @@ def run(
     True
     """
     share = None if shard is None else Shard.of(*shard)
+    with show_progress(progress) as display:
+        return run_shown(
+            as_spec(spec, overrides),
+            out,
+            threads=threads,
+            shard=share,
+            keep_going=keep_going,
+            mix_kernels=mix_kernels,
+            display=display,
+            stopper=stopper or Stopper(),
+            client=client,
+        )
+
+
+def run_shown(
+    spec: Spec,
+    out: str | os.PathLike[str],
+    *,
+    threads: int | None,
+    shard: Shard | None,
+    keep_going: bool,
+    mix_kernels: bool,
+    display: Log,
+    stopper: Stopper,
+    client: Client | None = None,
+) -> Run:
+    """Run a spec as `run` does, with progress on a display, which also knows what was compiled."""
     if client is not None and (threads is not None or shard is not None):
         raise ValueError("a client's workers take the place of threads and shards; leave out threads and shard")
-    ready = as_spec(spec, overrides)
-    return execute(
-        ready,
-        out,
-        made_by=provenance(ready.dtype),
-        threads=_threads(threads),
-        shard=share,
-        keep_going=keep_going,
-        mix_kernels=mix_kernels,
-        progress=progress,
-        stopper=stopper or Stopper(),
-        crew=None if client is None else _crew_of(client),
-    )
+    with compilation(display.compiling, display.compiled):
+        return execute(
+            spec,
+            out,
+            made_by=provenance(spec.dtype),
+            threads=_threads(threads),
+            shard=shard,
+            keep_going=keep_going,
+            mix_kernels=mix_kernels,
+            progress=display,
+            work=display.work,
+            stopper=stopper,
+            crew=None if client is None else _crew_of(client),
+        )
 
 
 def execute(
@@ -97,6 +128,7 @@ def execute(
     keep_going: bool = False,
     mix_kernels: bool = False,
     progress: Progress = quiet,
+    work: Progress = quiet,
     stopper: Stopper,
     crew: "Crew | None" = None,
 ) -> Run:
@@ -105,12 +137,15 @@ def execute(
     with open_directory(begun, out, made_by=made_by, shard=shard) as directory:
         plan = plan_of(begun, directory)
         if not mix_kernels:
-            _refuse_other_kernel(plan, directory, shard, made_by["kernel"])
-        options: Any = {"shard": shard, "keep_going": keep_going, "progress": progress, "stopper": stopper}
+            refuse_other_kernel(plan, out, shard, directory.committed, directory.earlier_sessions, made_by["kernel"])
+        make: Maker
         if crew is None:
-            sweep(plan, directory, LocalMaker(plan, threads=threads, simulator=simulator), **options)
+            make = LocalMaker(plan, threads=threads, simulator=simulator)
         else:
-            _sweep_with(crew, plan, directory, options)
+            from fastlstm.sweep.cluster_maker import ClusterMaker
+
+            make = ClusterMaker(plan, crew, stopper, record=directory.put_on_record)
+        sweep(plan, directory, make, shard=shard, keep_going=keep_going, progress=progress, work=work, stopper=stopper)
         if shard is None:
             judge_claims(spec, directory)
             directory.finish()
@@ -125,26 +160,21 @@ def _crew_of(client: Client) -> "Crew":
     return crew_of(client)
 
 
-def _sweep_with(crew: "Crew", plan: Plan, directory: RunDirectory, options: Any) -> None:
-    """Sweep with the workers of a cluster, and put on record what they are."""
-    from fastlstm.sweep.cluster_maker import ClusterMaker, installations
-
-    directory.put_on_record(workers=installations(crew))
-    try:
-        sweep(plan, directory, ClusterMaker(plan, crew, options["stopper"]), **options)
-    finally:
-        directory.put_on_record(workers=installations(crew))
-
-
-def _refuse_other_kernel(plan: Plan, directory: RunDirectory, shard: Shard | None, kernel: str) -> None:
-    others = kernels(directory.earlier_sessions)
+def refuse_other_kernel(
+    plan: Plan,
+    path: str | os.PathLike[str],
+    shard: Shard | None,
+    committed: Container[PartId],
+    sessions: Iterable[Mapping[str, Any]],
+    kernel: str,
+) -> None:
+    """Raises OtherKernel if draws are missing in a directory where a session had another kernel than this one."""
+    others = kernels(sessions)
     others.pop(kernel, None)
-    if not (others and directory.committed):
-        return
-    if any(part.id not in directory.committed for part in plan.parts(shard)):
+    if committed and others and any(part.id not in committed for part in plan.parts(shard)):
         theirs = ", ".join(f"{version} ({digest[:12]})" for digest, version in others.items())
         raise OtherKernel(
-            f"{directory.path} has draws computed by fastlstm {theirs}, whose kernel has other sources than this one "
+            f"{os.fspath(path)} has draws computed by fastlstm {theirs}, whose kernel has other sources than this one "
             f"({kernel[:12]}): their numbers may differ; give another directory, or allow it (--mix-kernels)"
         )
 
@@ -153,7 +183,7 @@ def _threads(wanted: int | None) -> int:
     return available_threads() if wanted is None else wanted
 
 
-def simulate(spec: SpecSource, *, overrides: Iterable[str] = (), threads: int | None = None) -> pd.DataFrame:
+def simulate(spec: SpecSource, *, overrides: Overrides = (), threads: int | None = None) -> pd.DataFrame:
     """Run a small spec in memory and return its rows; nothing is written.
 
     spec, overrides and threads as in `run`. The columns are those of docs/measures.md. Raises SpecError.

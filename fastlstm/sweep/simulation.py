@@ -86,6 +86,11 @@ class Simulation:
                 column[suspect] = exact[name]
         return columns
 
+    def compile(self) -> None:
+        """Have both kernels ready, which all points share: for plain numbers, and for draws that leave their range."""
+        for wide in (False, True):
+            build_simulation(*self._options, wide)
+
     def _run(self, draws: NDArray[np.uint64], *, wide: bool) -> dict[str, NDArray[Any]]:
         padded = np.concatenate([draws, np.zeros(-len(draws) % LANES, np.uint64)])
         filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)

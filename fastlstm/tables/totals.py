@@ -3,6 +3,7 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ import pyarrow as pa
 from fastlstm import measures
 from fastlstm.spec import Spec
 from fastlstm.store import RunDirectory, read_counts, read_table
-from fastlstm.tables import rows as frames
 from fastlstm.tables.counts import Counts, regime_table
+from fastlstm.tables.rows import points_table
 
 _MOST_STEPS = 10**6  # that a spec may have, so that no lag is missing
 
@@ -76,7 +77,7 @@ class Totals:
         draws = [self._draws[point] for point in range(len(self._spec.points()))]
         regimes = regime_table(row for point in points for row in self._regimes[point])
         made = {
-            "points": frames.points_table(self._spec, draws),
+            "points": points_table(self._spec, draws),
             "regimes": pa.Table.from_pandas(regimes, preserve_index=False),
             "histograms": pa.concat_tables(self._histograms[point] for point in points),
         }
@@ -99,11 +100,29 @@ def write_tables(directory: RunDirectory, totals: Totals) -> None:
 def overall(path: str | os.PathLike[str]) -> pd.DataFrame:
     """The regime table of all points together, from the histograms alone. Raises NotThere before they are made."""
     frame = read_table(path, "histograms")
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    found = table["measure"].combine_chunks().dictionary.to_pylist()
-    every = measures.selected(measures.GROUPS, _MOST_STEPS)
-    counts = Counts(measure for measure in every if measure.name in found)
-    counts.merge_table(table)
-    made = regime_table(counts.regime_rows())
+    made = regime_table(_counts(frame).regime_rows())
     made.attrs = frame.attrs
     return made
+
+
+def of_each_point(path: str | os.PathLike[str], points: Iterable[int]) -> pd.DataFrame:
+    """A row for each of these points, of all its regimes together, from the histograms alone. Raises NotThere."""
+    frame = read_table(path, "histograms")
+    frame["regime"] = np.int8(0)  # one for all
+    rows = []
+    for point in points:
+        (row,) = _counts(frame[frame["point"] == point]).regime_rows()
+        rows.append({"point": int(point)} | {name: value for name, value in row.items() if name not in _REGIME})
+    return pd.DataFrame(rows)
+
+
+_REGIME = {f"regime_{gate}" for gate in measures.GATES}
+
+
+def _counts(histograms: pd.DataFrame) -> Counts:
+    table = pa.Table.from_pandas(histograms, preserve_index=False)
+    names = table["measure"].combine_chunks().dictionary.to_pylist()
+    every = measures.selected(measures.GROUPS, _MOST_STEPS)
+    counts = Counts(measure for measure in every if measure.name in names)
+    counts.merge_table(table)
+    return counts

@@ -17,9 +17,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastlstm import load
-from fastlstm.cli import commands as cli
-from fastlstm.store import writing
+from fastlstm import cli, load
+from fastlstm.store import record
 from fastlstm.store.disk import Disk
 from fastlstm.sweep import plan, session
 from fastlstm.sweep.simulation import Simulation
@@ -83,7 +82,7 @@ class GoesBack(datetime):
 
 
 def turn_clocks_back() -> None:
-    writing.datetime = GoesBack
+    record.datetime = GoesBack
     start = time.time()
     time.time = lambda: start - (time.monotonic_ns() % 10**9)
 

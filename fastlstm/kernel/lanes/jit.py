@@ -20,6 +20,16 @@ from numba.extending import overload
 
 from fastlstm.kernel.lanes.cache import cache_of
 
+
+class NotCompiled(RuntimeError):
+    """Numba was told not to compile."""
+
+
+if numba.config.DISABLE_JIT:
+    raise NotCompiled(
+        "NUMBA_DISABLE_JIT is set, but fastlstm's kernel is written in registers, which Python cannot execute: unset it"
+    )
+
 # Nothing but kernels is called from Python; making that possible for the rest took a third of the compile time.
 OPTIONS = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 

@@ -1,0 +1,34 @@
+# The public names of the store, imported when they are first used.
+
+from .by_point import PointReader as PointReader
+from .clearing import clear as clear
+from .encoding import EncodedPart as EncodedPart
+from .encoding import encode_part as encode_part
+from .errors import Damaged as Damaged
+from .errors import DirectoryLocked as DirectoryLocked
+from .errors import DiskError as DiskError
+from .errors import MixedRuns as MixedRuns
+from .errors import NotARun as NotARun
+from .errors import NotReplaceable as NotReplaceable
+from .errors import NotThere as NotThere
+from .errors import OtherFormat as OtherFormat
+from .errors import OtherSpec as OtherSpec
+from .errors import StoreError as StoreError
+from .files import check_replaceable as check_replaceable
+from .files import write_files as write_files
+from .folder import Problem as Problem
+from .journal import VERDICTS as VERDICTS
+from .journal import PartEntry as PartEntry
+from .journal import PartId as PartId
+from .reading import content_hash as content_hash
+from .reading import dataset as dataset
+from .reading import read_counts as read_counts
+from .reading import read_rows as read_rows
+from .reading import read_spec as read_spec
+from .reading import read_table as read_table
+from .state import Status as Status
+from .state import committed as committed
+from .state import status as status
+from .state import unlocked as unlocked
+from .verifying import verify as verify
+from .writing import RunDirectory as RunDirectory

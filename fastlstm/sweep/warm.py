@@ -1,0 +1,23 @@
+"""Kernels compiled ahead of a run, and kept on disk."""
+
+import os
+
+from fastlstm.kernel import arrays
+from fastlstm.kernel.lanes.compiling import compilation
+from fastlstm.spec import load
+from fastlstm.sweep.progress import Log
+from fastlstm.sweep.simulation import Simulation
+
+
+def warm(source: str | os.PathLike[str], display: Log) -> None:
+    """Compile what a run of a spec, the replay of its draws, and `forward` and `gradients` in its type may ask for.
+
+    That includes the kernel for draws that leave the range of plain numbers. Raises SpecError.
+    """
+    spec = load(source)
+    with compilation(display.compiling, display.compiled):
+        Simulation(spec, spec.points()[0]).compile()
+        for loss in dict.fromkeys(("given", spec.loss.kind)):
+            for wide in (False, True):
+                arrays.build_gradients(spec.dtype, "full", loss, wide)
+        arrays.build_trace(spec.dtype)

@@ -1,0 +1,187 @@
+"""Every figure of every kind can be read: no text covers another or is cut off, and every claim is drawn."""
+
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import specs
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import fastlstm
+from fastlstm.report import cell, choose, claim_figure, gate_gradients, panels, phase, style
+from fastlstm.report.end_labels import _apart, spread
+from fastlstm.report.numbers import MINUS
+from fastlstm.report.run_data import RunData
+from fastlstm.spec import load
+
+SIMULATIONS = sorted(specs.SIMS.glob("*.toml"))
+FEW = {"atlas": 150, "truncation": 400, "uniform_gate": 400, "heavy_tail": 1000, "attractor": 20, "horizon": 60}
+HIDDEN = 1.0  # pixels by which boxes may meet
+
+
+def boxes(figure, monkeypatch):
+    """The text and the box, in pixels, of every text as it is drawn."""
+    drawn = []
+    draw = Text.draw
+
+    def note(text, renderer):
+        draw(text, renderer)
+        if text.get_visible() and text.get_text().strip():
+            drawn.append((text.get_text(), Text.get_window_extent(text, renderer)))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Text, "draw", note)
+        FigureCanvasAgg(figure).draw()
+    return drawn
+
+
+def check_texts(drawing, monkeypatch):
+    """No two texts overlap and none leaves the figure."""
+    spread(drawing.figure)
+    shown = boxes(drawing.figure, monkeypatch)
+    assert shown[-1:]
+    whole = drawing.figure.bbox
+    for place, (text, box) in enumerate(shown):
+        out = max(-box.x0, -box.y0, box.x1 - whole.width, box.y1 - whole.height)
+        assert out < HIDDEN, (drawing.name, text)
+        for other, second in shown[:place]:
+            width = min(box.x1, second.x1) - max(box.x0, second.x0)
+            height = min(box.y1, second.y1) - max(box.y0, second.y0)
+            assert min(width, height) <= HIDDEN, (drawing.name, text, other)
+
+
+@pytest.fixture(scope="module", params=SIMULATIONS, ids=lambda path: path.stem)
+def simulated(request, tmp_path_factory):
+    """A simulation with few draws."""
+    draws = FEW.get(request.param.stem, 200)
+    spec = load(request.param, [f"draws={draws}"])
+    return fastlstm.run(spec, tmp_path_factory.mktemp("simulated") / request.param.stem)
+
+
+def test_figures_of_simulations_can_be_read_and_every_claim_is_drawn(simulated, monkeypatch):
+    run = RunData(simulated, simulated.path.name)
+    with style.drawing():
+        drawn = {figure.name: figure.draw(run) for figure in choose.chosen(run)}
+        assert [each.name for each in drawn["claim"]] == [f"claim-{number}" for number in range(len(run.spec.claim))]
+        for claim, each in zip(run.spec.claim, drawn["claim"], strict=True):
+            verdict = run.claims[run.claims["text"] == claim.text]["claim_verdict"].iloc[0]
+            assert each.title == f"{claim_figure.MARKS[verdict]} {verdict}: {claim.text}"
+        for drawings in drawn.values():
+            for each in drawings:
+                check_texts(each, monkeypatch)
+
+
+def test_texts_that_overlap_or_leave_the_figure_are_seen(monkeypatch):
+    for place in (0.12, 0.97):
+        figure = Figure()
+        figure.text(0.1, 0.5, "a long text")
+        figure.text(place, 0.5, "another long text")
+        with pytest.raises(AssertionError, match="another"):
+            check_texts(SimpleNamespace(figure=figure, name="none"), monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    claims = [
+        {"text": "More bias, less vanishes.", "statistic": "share(vanished)", "predicts": "falls along b_f"},
+        {"text": "A formula.", "statistic": "median(f_mean)", "predicts": "== 1 / (1 + exp(-b_f))", "tolerance": 0.2},
+        {"text": "A point.", "statistic": "share(exploded)", "predicts": "< 0.9", "where": "point == 2"},
+    ]
+    return fastlstm.run(specs.SHORT | {"claim": claims}, tmp_path_factory.mktemp("figures") / "run")
+
+
+def test_a_claim_is_drawn_at_its_estimates_along_the_axis_it_speaks_of(run):
+    data = RunData(run, "run")
+    table, quantity, arrangement = claim_figure.parts_of(data, 0)
+    assert (arrangement.along, arrangement.lines, quantity.operator) == ("b_f", "b_i", None)
+    with style.drawing():
+        axes = claim_figure.draw_claim(data, 0).figure.axes[0]
+    drawn = sorted(value for line in axes.lines for value in np.atleast_1d(line.get_ydata())[:3])
+    np.testing.assert_allclose(sorted(set(drawn)), sorted(set(table["estimate"])))
+    intervals = [segment for bars in axes.collections for segment in bars.get_segments()]
+    ends = sorted((segment[0][1], segment[1][1]) for segment in intervals)
+    np.testing.assert_allclose(ends, sorted(zip(table["low"], table["high"], strict=True)))
+    assert [label.get_text() for label in axes.get_xticklabels()] == [f"{MINUS}2", "1", "4"]
+
+
+def test_a_prediction_is_a_line_with_a_band_and_a_claim_of_one_point_a_dot(run):
+    data = RunData(run, "run")
+    with style.drawing():
+        axes = claim_figure.draw_claim(data, 1).figure.axes[0]
+        dot = claim_figure.draw_claim(data, 2).figure.axes[0]
+    (predicted,) = [line.get_ydata() for line in axes.lines if line.get_linestyle() == "--"]
+    np.testing.assert_allclose(predicted[1:-1], 1 / (1 + np.exp([2.0, -1.0, -4.0])))
+    claims = run.claims()
+    (row,) = claims[claims["claim"] == 2].to_dict("records")
+    assert row["estimate"] in [line.get_xdata()[0] for line in dot.lines if line.get_marker() == "o"]
+    assert 0.9 in [line.get_xdata()[0] for line in dot.lines]
+
+
+def test_shares_above_zero_are_drawn_over_the_axes_with_wilson_intervals(tmp_path):
+    spec = load(specs.SIMS / "chaos.toml", ["draws=300", "steps=50", "claim=[]"])
+    run = fastlstm.run(spec, tmp_path / "chaos")
+    table = phase.shares(RunData(run, "chaos"))
+    rows = run.draws()
+    true = (rows["lyapunov_1"] > 0).groupby(rows["default_normal_std"]).mean()
+    np.testing.assert_allclose(table.set_index("default_normal_std")["estimate"], true)
+    assert (table["low"] <= table["estimate"]).all()
+    assert (table["estimate"] <= table["high"]).all()
+    assert panels.arranged(table, ["default_normal_std"]).along == "default_normal_std"
+
+
+def test_labels_move_apart_and_stay_in_the_panel():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        heights = random.uniform(0, 100, random.integers(1, 9))
+        placed = _apart(heights, 10.0, 0.0, 100.0)
+        assert (np.diff(np.sort(placed)) > 10 - 1e-9).all()
+        assert placed.min() > -1e-9
+        assert placed.max() < 100 + 1e-9
+        order = np.argsort(heights)
+        assert (np.diff(placed[order]) > 0).all()
+    np.testing.assert_allclose(_apart(np.array([20.0, 60.0]), 10.0, 0.0, 100.0), [20, 60])
+
+
+def columns_of(**rows):
+    """A run that has these rows and nothing else."""
+    return SimpleNamespace(
+        has_rows=lambda *names: all(name in rows for name in names),
+        rows=lambda *names: {name: rows[name] for name in names},
+        axes=dict,
+        spec=SimpleNamespace(measure=SimpleNamespace(vanished=1e-6)),
+    )
+
+
+def test_gate_gradients_and_the_cell_are_drawn_where_they_were_measured(monkeypatch):
+    random = np.random.default_rng(1)
+    shares = {
+        f"{gate}_{side}": random.uniform(0, top, 4000) for gate in "fio" for side, top in (("left", 1), ("right", 1e-9))
+    }
+    sizes = {f"log10_d{gate}": -9 * (shares[f"{gate}_left"] + shares[f"{gate}_right"]) for gate in "fio"}
+    filled = {"C_max": random.exponential(3, 4000), "C_mean": random.exponential(2, 4000)}
+    slope = {"tau_slope": 1 - np.tanh(filled["C_mean"]) ** 2, "vanished": filled["C_mean"] > 4}
+    run = columns_of(**shares, **sizes, **filled, **slope)
+    assert gate_gradients.fits(run)
+    assert cell.fits(run)
+    assert not gate_gradients.fits(columns_of(**shares))
+    table = gate_gradients.quantiles_by_saturation(run, "f")
+    assert table[0, 2] > -0.5
+    assert table[-1, 2] < -8
+    with style.drawing():
+        for drawing in (*gate_gradients.draw(run), *cell.draw(run)):
+            check_texts(drawing, monkeypatch)
+
+
+def test_figures_take_axes_and_leave_settings_alone(run):
+    before = dict(mpl.rcParams)
+    plot, replayed = run.plot, fastlstm.replay(run.path, point=1, draw=5)
+    for draw in (plot.claims, plot.survival, plot.landscape, plot.fates):
+        mine = Figure().subplots()
+        assert draw(axes=mine) is mine
+        assert mine.has_data()
+    for draw in (replayed.plot.gates, replayed.plot.state, replayed.plot.adjoints, replayed.plot.orbit):
+        assert draw().has_data()
+    assert dict(mpl.rcParams) == before
