@@ -14,7 +14,7 @@ from ledger import Fault
 
 import fastlstm
 from fastlstm import store
-from fastlstm.audit import verify
+from fastlstm.audit.verify import verify
 from fastlstm.cluster.connecting import connect
 from fastlstm.cluster.errors import NoScheduler, OtherWorker
 
