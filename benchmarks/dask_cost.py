@@ -23,6 +23,7 @@ from distributed import Client
 
 import fastlstm
 from fastlstm import store
+from fastlstm.spec import Spec
 from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan
 
@@ -62,7 +63,7 @@ def start(folder: Path, stack: ExitStack) -> tuple[Client, dict[str, list[psutil
     return client, {"driver": [psutil.Process()], "scheduler": [scheduler], "workers": workers}
 
 
-def measure(spec: fastlstm.Spec, path: Path, processes: dict[str, list[psutil.Process]], **how: object) -> dict:
+def measure(spec: Spec, path: Path, processes: dict[str, list[psutil.Process]], **how: object) -> dict:
     """Run a spec into a new directory: processor seconds of each kind of process, wall seconds, and the hash."""
     shutil.rmtree(path, ignore_errors=True)
     open_directory(Plan(spec, PART_DRAWS), path, made_by={}).close()
