@@ -1,5 +1,6 @@
 """The command line through its real entry point: results on stdout, everything else on stderr, and the exit codes."""
 
+import csv
 import fcntl
 import io
 import json
@@ -350,9 +351,8 @@ def test_replay_shows_the_stored_row_and_its_trace(folder, run):
 def test_replay_shows_the_gradients_of_every_step_and_of_a_part_of_the_steps(folder, run):
     draw = ("replay", "a run", "--point", 3, "--draw", 17)
     again = fastlstm.replay(run.path, point=3, draw=17)
-    table = pd.read_csv(
-        io.StringIO(succeed(*draw, "--csv", folder=folder, ask=call_here)), float_precision="round_trip"
-    )
+    lines = list(csv.reader(io.StringIO(succeed(*draw, "--csv", folder=folder, ask=call_here))))
+    table = pd.DataFrame([[float(cell) for cell in line] for line in lines[1:]], columns=lines[0])
     assert table["t"].tolist() == list(range(1, 11))
     for name in ("dh", "dC", "df", "di", "do", "dg", "dz_f", "dz_i", "dz_o", "dz_c", "dz_y", "dW_hi_t"):
         assert table[name].tolist() == again.grads[name][0].tolist()
