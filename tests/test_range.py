@@ -444,8 +444,12 @@ def test_large_weights_and_long_sequences_give_no_nan_and_no_false_zero(simulate
         numbers = rows.select_dtypes("number")
         assert numbers.columns[numbers.isna().any()].empty
         logs = numbers.filter(like="log10_")
-        assert logs.columns[np.isinf(logs).any()].empty
-        # the determinant alone may be 0: at a step where two saturated terms cancel C_t is 0, in 50 digits too
+        # at a step where two saturated terms cancel C_t is 0, in 50 digits too: then the determinant is 0, and with it,
+        # at that step and the next, the gradients of the gates that C_t is a factor of
+        by_the_cell = logs.filter(regex="log10_d[fo]_lag")
+        others = logs.drop(columns=by_the_cell.columns)
+        assert others.columns[np.isinf(others).any()].empty
+        assert np.isneginf(rows["lyapunov_2"])[np.isinf(by_the_cell).any(axis=1)].all()
         assert np.isfinite(rows[["lyapunov_1", "loss"]]).all(axis=None)
 
 
