@@ -61,6 +61,16 @@ class Gradients:
     h0: Array
     C0: Array
 
+    def put(self, places: NDArray[np.intp], others: "Gradients") -> None:
+        """Take the gradients of some draws from others."""
+        for mine, theirs in zip(vars(self).values(), vars(others).values(), strict=True):
+            mine[places] = theirs
+
+    def in_type(self, dtype: str) -> "Gradients":
+        """The same in a type, inf where they leave its range."""
+        with np.errstate(over="ignore"):
+            return Gradients(*(array.astype(dtype, copy=False) for array in vars(self).values()))
+
     def __getitem__(self, name: str) -> Array:
         """The gradient of one parameter by its name, (draws,)."""
         return self.params[:, PARAMETERS.index(name)]
@@ -81,6 +91,15 @@ class Inputs:
         size = max(1, _STEPS_A_TASK // (steps * LANES)) * LANES
         tasks = [slice(start, min(start + size, draws)) for start in range(0, draws, size)]
         return tasks, max(1, min(available_threads(), len(tasks)))
+
+    def of(self, places: NDArray[np.intp]) -> "Inputs":
+        """Those of some draws."""
+        return Inputs(self.params[places], self.state[places], self.x[places], self.dtype)
+
+    def in_float64(self) -> "Inputs":
+        """The same numbers as float64."""
+        params, state, x = (array.astype("float64", copy=False) for array in (self.params, self.state, self.x))
+        return Inputs(params, state, x, "float64")
 
 
 def _real_array(name: str, values: ArrayLike) -> Array:
@@ -116,7 +135,7 @@ def _sequence_array(name: str, values: ArrayLike) -> Array:
     return np.atleast_2d(array)
 
 
-def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs:
+def unit_inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs:
     """Check and broadcast what a caller gave. Raises ValueError, which names the shapes that do not fit."""
     params, x = _parameter_array(params), _sequence_array("x", x)
     dtype = "float32" if all(a.dtype.newbyteorder("=") == np.float32 for a in (params, x)) else "float64"
@@ -160,18 +179,33 @@ def forward(params: Params, x: ArrayLike, *, h0: ArrayLike = 0.0, C0: ArrayLike 
     >>> round(float(trace.C[0, -1]), 4), round(float(trace.f[0, 0] ** 100), 4)
     (0.1628, 0.1628)
     """
-    units = inputs(params, x, h0, C0)
-    fill = arrays.build_trace(units.dtype)
+    return Trace(*_traced(unit_inputs(params, x, h0, C0)))
+
+
+def _traced(units: Inputs, arithmetic: str | None = None) -> Array:
+    """The rows of a Trace, (7, draws, steps); draws that leave the range of the arithmetic are computed again."""
+    arithmetic = arithmetic or units.dtype
+    fill = arrays.build_trace(arithmetic)
     out = np.empty((7, *units.x.shape), units.dtype)
+    suspect = np.empty((len(units.x), 1), units.dtype)
 
     def work(part: slice) -> None:
-        scratch = allocate_scratch(units.dtype, units.x.shape[1])
-        fill(units.params[part], units.state[part], units.x[part], scratch, out[:, part])
+        scratch = allocate_scratch(arithmetic, units.x.shape[1])
+        fill(units.params[part], units.state[part], units.x[part], scratch, out[:, part], suspect[part])
 
     tasks, threads = units.slices()
     for _ in in_order(work, tasks, threads=threads):
         pass
-    return Trace(*out)
+    places = np.flatnonzero(suspect)
+    if len(places):
+        out[:, places] = retraced(units.of(places))
+    return out
+
+
+def retraced(units: Inputs) -> Array:
+    """The rows of the trace of draws that are suspect: those of float32 in float64, others with wide numbers."""
+    again = _traced(units.in_float64(), "float64" if units.dtype == "float32" else "wide")
+    return again.astype(units.dtype, copy=False)
 
 
 def gradients(
@@ -182,14 +216,18 @@ def gradients(
     h0: ArrayLike = 0.0,
     C0: ArrayLike = 0.0,
     mode: Mode = "full",
+    inputs: bool = True,
 ) -> Gradients:
     """Gradients of a loss L by backpropagation through time, given dy_t = dL/dy_t.
 
     params, x, h0 and C0 as in `forward`; dy has the shape of x, or (steps,).
     mode: "full"; "cec", the truncation of 1997 that keeps only the cell path; "local", which drops
     everything that comes through step t+1.
+    inputs: whether dL/dx is wanted; without it, `x` of the result is empty, (draws, 0).
 
-    A gradient beyond the range of the type is inf, or 0; for its logarithm see `simulate`.
+    A float32 draw that leaves the range of its type on the way is computed in float64, from the float32 values, so
+    that it follows the orbit of float64; so does its trace, where pre-activations leave the range. A gradient beyond
+    the range of the type is inf, or 0; for its logarithm see `simulate`.
     Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, B1 to B16.
 
     Examples
@@ -211,56 +249,53 @@ def gradients(
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")
-    units = inputs(params, x, h0, C0)
+    units = unit_inputs(params, x, h0, C0)
     dy = _sequence_array("dy", dy)
     if dy.shape[1] != units.x.shape[1] or dy.shape[0] not in (1, len(units.x)):
         raise ValueError(f"dy has shape {np.shape(dy)}; it must fit the shape of x, {units.x.shape}")
     dy = np.broadcast_to(dy.astype(units.dtype, copy=False), units.x.shape)
-    return run_gradients(units, dy, mode)
+    return run_gradients(units, dy, mode, inputs=inputs)
 
 
 def run_gradients(
-    units: Inputs, target: Array, mode: Mode, *, loss: str = "given", first_loss_step: int = 0
+    units: Inputs,
+    target: Array,
+    mode: Mode,
+    *,
+    loss: str = "given",
+    first_loss_step: int = 0,
+    inputs: bool = True,
+    arithmetic: str | None = None,
 ) -> Gradients:
     """Gradients for a loss of its own, whose targets (draws, steps) stand in for dy; see arrays.build_gradients.
 
-    Draws that leave the range of plain numbers are computed once more with wide ones.
+    Draws that leave the range of the arithmetic, which is that of the type, are computed again.
     """
-    out = GradientArrays(units)
-    out.fill(units, target, mode, loss, first_loss_step)
-    suspect = np.flatnonzero(out.suspect)
-    if len(suspect):
-        suspects = Inputs(units.params[suspect], units.state[suspect], units.x[suspect], units.dtype)
-        exact = GradientArrays(suspects)
-        exact.fill(suspects, target[suspect], mode, loss, first_loss_step, wide=True)
-        for plain, wide in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
-            plain[suspect] = wide
-    return Gradients(out.params, out.x, out.state[:, 0], out.state[:, 1])
+    arithmetic = arithmetic or units.dtype
+    kernel = arrays.build_gradients(arithmetic, mode, loss, inputs)
+    draws, steps = units.x.shape
+    params, state, suspect = (np.empty((draws, width), units.dtype) for width in (len(PARAMETERS), 2, 1))
+    x = np.empty((draws, steps if inputs else 0), units.dtype)
+
+    def work(part: slice) -> None:
+        kernel(
+            units.params[part], units.state[part], units.x[part], target[part], first_loss_step,
+            allocate_scratch(arithmetic, steps, inputs=inputs), params[part], state[part], x[part], suspect[part],
+        )  # fmt: skip
+
+    tasks, threads = units.slices()
+    for _ in in_order(work, tasks, threads=threads):
+        pass
+    filled = Gradients(params, x, state[:, 0], state[:, 1])
+    places = np.flatnonzero(suspect)
+    if len(places):
+        terms = {"loss": loss, "first_loss_step": first_loss_step, "inputs": inputs}
+        filled.put(places, run_again(units.of(places), target[places], mode, **terms))
+    return filled
 
 
-class GradientArrays:
-    """What a gradient kernel fills for some draws."""
-
-    def __init__(self, units: Inputs) -> None:
-        draws, steps = units.x.shape
-        self.params = np.empty((draws, len(PARAMETERS)), units.dtype)
-        self.state = np.empty((draws, 2), units.dtype)
-        self.x = np.empty((draws, steps), units.dtype)
-        self.suspect = np.empty((draws, 1), units.dtype)
-
-    def fill(
-        self, units: Inputs, target: Array, mode: Mode, loss: str, first_loss_step: int, *, wide: bool = False
-    ) -> None:
-        """Run a kernel, plain or wide, over all draws."""
-        kernel = arrays.build_gradients(units.dtype, mode, loss, wide)
-
-        def work(part: slice) -> None:
-            kernel(
-                units.params[part], units.state[part], units.x[part], target[part], first_loss_step,
-                allocate_scratch(units.dtype, units.x.shape[1], inputs=True, wide=wide),
-                self.params[part], self.state[part], self.x[part], self.suspect[part],
-            )  # fmt: skip
-
-        tasks, threads = units.slices()
-        for _ in in_order(work, tasks, threads=threads):
-            pass
+def run_again(units: Inputs, target: Array, mode: Mode, **terms: Any) -> Gradients:
+    """The gradients of draws that are suspect: those of float32 in float64, others with wide numbers."""
+    arithmetic = "float64" if units.dtype == "float32" else "wide"
+    again = run_gradients(units.in_float64(), target.astype("float64"), mode, arithmetic=arithmetic, **terms)
+    return again.in_type(units.dtype)

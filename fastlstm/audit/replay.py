@@ -11,7 +11,7 @@ import numpy as np
 from fastlstm.runs import Run, SpecSource, as_spec
 from fastlstm.spec import Spec
 from fastlstm.sweep.simulation import Draw, Simulation
-from fastlstm.unit import Gradients, Trace, forward, inputs, run_gradients
+from fastlstm.unit import Gradients, Trace, forward, retraced, run_again, run_gradients, unit_inputs
 
 
 class NoSuchDraw(ValueError):
@@ -72,8 +72,8 @@ def replay(source: SpecSource, *, point: int, draw: int) -> Replay:
 def make(spec: Spec, simulation: Simulation, draw: int) -> Replay:
     """One draw of a simulation, with its trace and gradients."""
     drawn = simulation.make(draw)
-    given = inputs(drawn.params, drawn.x, drawn.h0, drawn.C0)
-    grads = run_gradients(
-        given, np.atleast_2d(drawn.target), "full", loss=spec.loss.kind, first_loss_step=drawn.first_loss_step
-    )
-    return Replay(spec, forward(drawn.params, drawn.x, h0=drawn.h0, C0=drawn.C0), grads, drawn)
+    units = unit_inputs(drawn.params, drawn.x, drawn.h0, drawn.C0)
+    run, target = run_again if drawn.strained else run_gradients, np.atleast_2d(drawn.target)
+    grads = run(units, target, "full", loss=spec.loss.kind, first_loss_step=drawn.first_loss_step)
+    trace = Trace(*retraced(units)) if drawn.strained else forward(drawn.params, drawn.x, h0=drawn.h0, C0=drawn.C0)
+    return Replay(spec, trace, grads, drawn)

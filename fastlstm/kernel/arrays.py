@@ -17,7 +17,7 @@ from fastlstm.kernel.lanes.convert import one_if
 from fastlstm.kernel.lanes.jit import inline, kernel
 from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.lanes.registers import store_registers
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import LANES, absolute, fill, maximum
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 from fastlstm.kernel.lstm import State, output, step
 from fastlstm.kernel.modes import MODES
@@ -25,6 +25,7 @@ from fastlstm.kernel.options import options
 from fastlstm.kernel.passes import allocate_scratch, load_unit, run_draws
 from fastlstm.kernel.random import C_0, H_0
 from fastlstm.kernel.scale import times_power_of_two
+from fastlstm.kernel.widened import of_kind
 
 
 def _array_types(dtype):
@@ -41,20 +42,42 @@ def read_units(scratch, params, state, x, start):
     read_draws(scratch.x, x, start)
 
 
+def type_of(arithmetic):
+    """The type of the arrays that are computed in some arithmetic, one of suspicion.ARITHMETICS."""
+    return "float64" if arithmetic == "wide" else arithmetic
+
+
+@inline
+def _inputs_too(scratch):
+    return scratch.dx
+
+
+@inline
+def _no_inputs(scratch):
+    return None
+
+
+@inline
+def _write_nothing(array, start, rows):
+    pass
+
+
 @cache
-def build_gradients(dtype, mode, loss="given", wide=False):
+def build_gradients(arithmetic, mode, loss="given", inputs=True):
     """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T).
 
-    `target` holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. out_suspect
-    (n, 1) is 1 where plain numbers may have lost something, and 0 elsewhere.
+    `target` holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. Without
+    `inputs`, out_x is not filled. out_suspect (n, 1) is 1 where numbers may have lost something, and 0 elsewhere.
     """
     OPTIONS = options(loss, {"mode": MODES[mode]})
     finish = MODES[mode].finish
-    source, filled = _array_types(dtype)
-    memory = typeof(allocate_scratch(dtype, 1, wide=wide))
+    source, filled = _array_types(type_of(arithmetic))
+    memory = typeof(allocate_scratch(arithmetic, 1))
+    place, write = (_inputs_too, write_draws) if inputs else (_no_inputs, _write_nothing)
 
     @kernel(
-        void(source, source, source, source, int64, memory, filled, filled, filled, filled), (dtype, mode, loss, wide)
+        void(source, source, source, source, int64, memory, filled, filled, filled, filled),
+        (arithmetic, mode, loss, inputs),
     )
     def gradients(params, state, x, target, first_loss_step, scratch, out_params, out_state, out_x, out_suspect):
         align_stack()
@@ -65,7 +88,7 @@ def build_gradients(dtype, mode, loss="given", wide=False):
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
             read_draws(scratch.target, target, start)
-            done = run_draws(scratch, terms, scratch.dx, OPTIONS)
+            done = run_draws(scratch, terms, place(scratch), OPTIONS)
             suspect = suspicion.suspect(done)
             carry, scale = finish(done)
             scale_rows(scratch.full, scale & 0)
@@ -75,27 +98,32 @@ def build_gradients(dtype, mode, loss="given", wide=False):
             write_draws(out_params, start, scratch.full.sizes)
             write_draws(out_state, start, scratch.values[H_0:])
             write_draws(out_suspect, start, scratch.gap.sizes)
-            write_draws(out_x, start, scratch.dx)
+            write(out_x, start, scratch.dx)
 
     return gradients
 
 
 @cache
-def build_trace(dtype):
-    """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T)."""
-    source, _ = _array_types(dtype)
-    memory = typeof(allocate_scratch(dtype, 1))
-    filled = types.Array(from_dtype(np.dtype(dtype)), 3, "A")
+def build_trace(arithmetic):
+    """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T); and out_suspect, as build_gradients does."""
+    source, filled = _array_types(type_of(arithmetic))
+    memory = typeof(allocate_scratch(arithmetic, 1))
+    traces = types.Array(source.dtype, 3, "A")
 
-    @kernel(void(source, source, source, memory, filled), (dtype,))
-    def trace(params, state, x, scratch, out):
+    @kernel(void(source, source, source, memory, traces, filled), (arithmetic,))
+    def trace(params, state, x, scratch, out, out_suspect):
         align_stack()
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
+        out_suspect = uncounted(out_suspect)
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
-            p, now = load_unit(scratch)
+            p, first = load_unit(scratch)
+            now = State(of_kind(scratch.record, first.C), of_kind(scratch.record, first.h))
+            extent = fill(first.h, 0.0)
             for t in range(x.shape[1]):
-                s = step(p, now, load(scratch.x, (t,)))
+                x_t = load(scratch.x, (t,))
+                s = step(p, now, x_t)
+                extent = maximum(extent, absolute(x_t))
                 now = State(s.C, s.h)
                 _, y = output(p, s.h)
                 traced = (s.f.value, s.i.value, s.o.value, s.g.value, s.C, s.h, y.value)
@@ -103,5 +131,8 @@ def build_trace(dtype):
                 for k in range(len(traced)):
                     for lane in range(min(LANES, len(x) - start)):
                         out[k, start + lane, t] = scratch.values[k, lane]
+            suspect = suspicion.may_leave_gate_range(p, of_kind(scratch.record, first.h), extent)
+            store(scratch.gap.sizes, (0,), one_if(suspect, p.W_y))
+            write_draws(out_suspect, start, scratch.gap.sizes)
 
     return trace

@@ -25,8 +25,8 @@ Terms = namedtuple("Terms", "steps first_loss_step saturation")
 Window = namedtuple("Window", "first last")
 # What the groups see of step t + 1: the step and its partial derivatives
 Seen = namedtuple("Seen", "t now d saturation")
-# The largest |C_t|; whether any input, and any dy, was not zero
-Extent = namedtuple("Extent", "C has_input has_loss")
+# The largest |C_t| and |x_t|; whether any dy was not zero
+Extent = namedtuple("Extent", "C x has_loss")
 Forward = namedtuple("Forward", "state readout extent tallies")
 
 
@@ -41,8 +41,7 @@ def start_forward(state, record, options):
 def restart_forward(state, options):
     """Before the first step of a window."""
     zero = fill(state.C, 0.0)
-    never = zero > 0.0
-    return Forward(state, filled(Readout, zero), Extent(zero, never, never), mapped(options.start, (), (zero,)))
+    return Forward(state, filled(Readout, zero), Extent(zero, zero, zero > 0.0), mapped(options.start, (), (zero,)))
 
 
 @inline
@@ -59,10 +58,10 @@ def forward(p, so_far, scratch, terms, window, options):
             target = of_kind(scratch.record, load(scratch.target, (t,))) if options.loss >= MSE else zero
             cost, delta = loss_and_delta(p, options.loss, now.h, target)
             has_loss = extent.has_loss | (target != 0.0) if options.loss == GIVEN else extent.has_loss | (zero < 1.0)
-            extent = Extent(extent.C, extent.has_input, has_loss)
+            extent = Extent(extent.C, extent.x, has_loss)
             readout = add_readout(readout, cost, delta, now.h)
         store_registers(scratch.record, (t - window.first,), record(d, state.h, delta))
         tallies = mapped(options.add, (tallies,), (p, Seen(t, now, d, terms.saturation)))
-        extent = Extent(maximum(extent.C, absolute(now.C)), extent.has_input | (x_t != 0.0), extent.has_loss)
+        extent = Extent(maximum(extent.C, absolute(now.C)), maximum(extent.x, absolute(x_t)), extent.has_loss)
         state = State(now.C, now.h)
     return Forward(state, readout, extent, tallies)

@@ -20,6 +20,8 @@ from fastlstm.kernel.random import C_0, H_0, VALUES
 from fastlstm.kernel.widened import Rows
 
 Scratch = namedtuple("Scratch", "values x target dx record states full truncated gap")
+# A register of draws in the type that they are drawn in
+Drawn = namedtuple("Drawn", "values x target")
 # All there is of a register of draws after both passes
 Done = namedtuple("Done", "p terms scratch ahead back")
 
@@ -39,12 +41,12 @@ def _pair(shape, dtype):
     return Rows(_aligned(shape, dtype), _aligned(shape, np.int32 if dtype == "float32" else np.int64))
 
 
-def allocate_scratch(dtype, steps, *, inputs=False, wide=False):
+def allocate_scratch(arithmetic, steps, *, inputs=False):
     """Working memory for one thread: values (16), x, target and dx (steps), record and segment states.
 
-    The record decides with which kind of number the passes compute: plain or, where `wide`, wide.
+    The record decides with which kind of number the passes compute: plain ones of a type or, if that is "wide", wide.
     """
-    numbers = _pair if wide else _aligned
+    dtype, numbers = ("float64", _pair) if arithmetic == "wide" else (arithmetic, _aligned)
     segments = -(-steps // SEGMENT)
     return Scratch(
         values=_aligned((VALUES, LANES), dtype),
@@ -57,6 +59,13 @@ def allocate_scratch(dtype, steps, *, inputs=False, wide=False):
         truncated=_pair((ALL, LANES), dtype),
         gap=_pair((ALL, LANES), dtype),
     )
+
+
+def allocate_drawn(dtype, steps, scratch):
+    """Memory for what is drawn: that of the passes, where they compute in this type."""
+    if scratch.values.dtype == dtype:
+        return Drawn(scratch.values, scratch.x, scratch.target)
+    return Drawn(*(_aligned((rows, LANES), dtype) for rows in (VALUES, steps, steps)))
 
 
 @inline

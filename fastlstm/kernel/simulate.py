@@ -20,7 +20,7 @@ from fastlstm.kernel.lanes.memory import align_stack, load, load_lanes, store, u
 from fastlstm.kernel.lanes.registers import mapped
 from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.kernel.options import any_suspect, column_writers, group_modules, hooks, options
-from fastlstm.kernel.passes import allocate_scratch, run_draws
+from fastlstm.kernel.passes import allocate_drawn, allocate_scratch, run_draws
 from fastlstm.kernel.random import VALUES, Draws, distributions, draw_values
 
 # What a point asks for: the source of its inputs, and the distribution of its targets (a table of one)
@@ -53,11 +53,13 @@ def setting(source, *, target=("constant", 0.0), first_loss_step=0, saturation=0
     return Setting(source, distributions([target]), first_loss_step, float(saturation))
 
 
-def _simulation_signature(dtype, stored, wide):
+def _simulation_signature(dtype, stored, arithmetic):
+    scratch = allocate_scratch(arithmetic, 1)
     samples = (
         distributions([("constant", 0.0)] * VALUES),
         setting(source()),
-        allocate_scratch(dtype, 1, wide=wide),
+        allocate_drawn(dtype, 1, scratch),
+        scratch,
         allocate_columns(stored, 1, (), 1),
     )
     return void(uint64, uint32, uint64[::1], int64, *map(typeof, samples))
@@ -67,30 +69,45 @@ def _simulation_signature(dtype, stored, wide):
 
 
 @inline
-def _no_targets(scratch, steps, setting, draws):
+def _no_targets(drawn, steps, setting, draws):
     pass
 
 
 @inline
-def _random_targets(scratch, steps, setting, draws):
-    fill_targets(scratch.target, steps, setting.targets, draws)
+def _random_targets(drawn, steps, setting, draws):
+    fill_targets(drawn.target, steps, setting.targets, draws)
 
 
 @inline
-def _delayed_inputs(scratch, steps, setting, draws):
+def _delayed_inputs(drawn, steps, setting, draws):
     for t in range(setting.first_loss_step, steps):
-        store(scratch.target, (t,), load(scratch.x, (t - setting.first_loss_step,)))
+        store(drawn.target, (t,), load(drawn.x, (t - setting.first_loss_step,)))
 
 
 TARGETS = {"none": _no_targets, "distribution": _random_targets, "delay": _delayed_inputs}
 
 
+@inline
+def _leave_in_place(drawn, scratch, steps):
+    pass
+
+
+@inline
+def _convert(drawn, scratch, steps):
+    """Draws of float32, to be computed in float64."""
+    for row in range(VALUES):
+        store(scratch.values, (row,), load(drawn.values, (row,)))
+    for t in range(steps):
+        store(scratch.x, (t,), load(drawn.x, (t,)))
+        store(scratch.target, (t,), load(drawn.target, (t,)))
+
+
 @cache
-def build_simulation(dtype, stored, process, loss, target, groups, wide=False):
+def build_simulation(dtype, stored, process, loss, target, groups, arithmetic):
     """The kernel that makes the draws of the given numbers, whole registers of them, and fills columns.
 
-    dtype, stored: the type computed in and the type of the columns; process, target, loss: keys of PROCESSES, TARGETS
-    and LOSSES; groups: measure groups; wide: with wide numbers.
+    dtype, stored: the type drawn in and the type of the columns; process, target, loss: keys of PROCESSES, TARGETS
+    and LOSSES; groups: measure groups; arithmetic: one of suspicion.ARITHMETICS[dtype].
     """
     computed = with_always(groups)
     modules = group_modules(computed)
@@ -99,18 +116,23 @@ def build_simulation(dtype, stored, process, loss, target, groups, wide=False):
     fill_inputs, fill_targets = PROCESSES[process], TARGETS[target]
     suspect = any_suspect([suspicion.suspect, *hooks("suspect", modules)])
 
-    @kernel(_simulation_signature(dtype, stored, wide), (dtype, stored, process, loss, target, groups, wide))
-    def simulate(seed, stream, numbers, steps, table, setting, scratch, columns):
+    copy = _leave_in_place if dtype == arithmetic or dtype == "float64" else _convert
+
+    @kernel(
+        _simulation_signature(dtype, stored, arithmetic), (dtype, stored, process, loss, target, groups, arithmetic)
+    )
+    def simulate(seed, stream, numbers, steps, table, setting, drawn, scratch, columns):
         align_stack()
-        table, setting, scratch, columns = uncounted((table, setting, scratch, columns))
+        table, setting, drawn, scratch, columns = uncounted((table, setting, drawn, scratch, columns))
         numbers = uncounted(numbers)
         terms = Terms(steps, setting.first_loss_step, setting.saturation)
         for start in range(0, len(numbers), LANES):
             draws = Draws(seed, stream, load_lanes(numbers, (start,), LANES))
             out = Out(columns, start)
-            draw_values(scratch.values, table, draws)
-            fill_inputs(scratch.x, steps, setting.source, draws)
-            fill_targets(scratch, steps, setting, draws)
+            draw_values(drawn.values, table, draws)
+            fill_inputs(drawn.x, steps, setting.source, draws)
+            fill_targets(drawn, steps, setting, draws)
+            copy(drawn, scratch, steps)
             done = run_draws(scratch, terms, out, OPTIONS)
             for row in range(VALUES):
                 store(columns.values, (row, start), load(scratch.values, (row,)))

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from fastlstm import measures
 from fastlstm.kernel.inputs import source
 from fastlstm.kernel.lanes.simd import LANES
-from fastlstm.kernel.passes import allocate_scratch
+from fastlstm.kernel.passes import allocate_drawn, allocate_scratch
 from fastlstm.kernel.random import distributions, stream_word
 from fastlstm.kernel.simulate import allocate_columns, build_simulation, setting
+from fastlstm.kernel.suspicion import ARITHMETICS
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
 from fastlstm.spec.distributions import Distribution
@@ -32,7 +33,8 @@ def _entry(distribution: Distribution | Any) -> tuple[Any, ...]:
 class Draw(NamedTuple):
     """One draw: params (14,), numbers h0 and C0, x and target (steps,), the first step with a loss, its measures.
 
-    Steps count from 0. `target` is NaN where there is none.
+    Steps count from 0. `target` is NaN where there is none. A strained draw left the range of plain numbers of its
+    type, so that its measures are computed in the next larger one.
     """
 
     params: NDArray[Any]
@@ -42,6 +44,7 @@ class Draw(NamedTuple):
     target: NDArray[Any]
     first_loss_step: int
     measures: dict[str, Any]
+    strained: bool
 
 
 class Simulation:
@@ -76,52 +79,64 @@ class Simulation:
         """The drawn values, and all measures of the groups, of some consecutive draws.
 
         Gate shares, and the norms of the state adjoints, are there whatever the groups: regimes need them.
-        Draws that leave the range of plain numbers are computed once more with wide ones.
+        Draws that leave the range of plain numbers are computed again, see kernel/suspicion.py.
         """
-        columns = self._run(np.arange(first_draw, first_draw + draws, dtype=np.uint64), wide=False)
-        suspect = np.flatnonzero(columns.pop("suspect"))
-        if len(suspect):
-            exact = self._run(suspect.astype(np.uint64) + np.uint64(first_draw), wide=True)
-            for name, column in columns.items():
-                column[suspect] = exact[name]
-        return columns
+        return self._settled(first_draw, draws)[0]
 
-    def _run(self, draws: NDArray[np.uint64], *, wide: bool) -> dict[str, NDArray[Any]]:
+    def _settled(self, first_draw: int, draws: int) -> tuple[dict[str, NDArray[Any]], list[NDArray[np.intp]]]:
+        """The columns, and the places of the draws that each arithmetic has found suspect."""
+        numbers = np.arange(first_draw, first_draw + draws, dtype=np.uint64)
+        first, *others = ARITHMETICS[self.dtype]
+        columns, suspect = self.computed(numbers, first)
+        found = [np.flatnonzero(suspect)]
+        for arithmetic in others:
+            places = found[-1]
+            if not len(places):
+                break
+            exact, suspect = self.computed(numbers[places], arithmetic)
+            for name, column in columns.items():
+                column[places] = exact[name]
+            found.append(places[np.flatnonzero(suspect)])
+        return columns, found
+
+    def computed(self, draws: NDArray[np.uint64], arithmetic: str) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+        """The columns of draws of any numbers in one arithmetic, and where that is suspect."""
         padded = np.concatenate([draws, np.zeros(-len(draws) % LANES, np.uint64)])
         filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
-        fill = build_simulation(*self._options, wide)
+        fill = build_simulation(*self._options, arithmetic)
         fill(
             self._seed, self._stream, padded, self.point.steps,
-            self._table, self._setting, self._scratch(wide=wide), filled,
+            self._table, self._setting, *self._scratch(arithmetic), filled,
         )  # fmt: skip
         columns = dict(zip((*PARAMETERS, *STATE), filled.values[:, : len(draws)], strict=True))
-        columns["suspect"] = filled.suspect[0, : len(draws)]
         for group in measures.GROUPS:
             rows = getattr(filled, group)
             if len(rows):
                 names = (measure.name for measure in measures.group(group, self.point.steps))
                 columns |= dict(zip(names, rows[:, : len(draws)], strict=True))
-        return columns
+        return columns, filled.suspect[0, : len(draws)]
 
-    def _scratch(self, *, wide: bool) -> Any:
-        """The thread's working memory."""
-        memory, kind = vars(self._memory), "wide" if wide else "plain"
-        if kind not in memory:
-            memory[kind] = allocate_scratch(self.dtype, self.point.steps, wide=wide)
-        return memory[kind]
+    def _scratch(self, arithmetic: str) -> Any:
+        """The thread's memory for what is drawn, and for the passes."""
+        memory, steps = vars(self._memory), self.point.steps
+        if arithmetic not in memory:
+            scratch = allocate_scratch(arithmetic, steps)
+            memory[arithmetic] = allocate_drawn(self.dtype, steps, scratch), scratch
+        return memory[arithmetic]
 
     def make(self, draw: int) -> Draw:
         """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
-        columns = self.columns(draw, 1)
-        scratch = self._scratch(wide=False)  # its lane 0 is the draw
+        columns, suspect = self._settled(draw, 1)
+        drawn, _ = self._scratch(self.dtype)  # its lane 0 is the draw
         return Draw(
-            params=scratch.values[: len(PARAMETERS), 0].copy(),
-            h0=scratch.values[len(PARAMETERS), 0],
-            C0=scratch.values[len(PARAMETERS) + 1, 0],
-            x=scratch.x[:, 0].copy(),
-            target=self._target(scratch.target[:, 0]),
+            params=drawn.values[: len(PARAMETERS), 0].copy(),
+            h0=drawn.values[len(PARAMETERS), 0],
+            C0=drawn.values[len(PARAMETERS) + 1, 0],
+            x=drawn.x[:, 0].copy(),
+            target=self._target(drawn.target[:, 0]),
             first_loss_step=self.first_loss_step,
             measures={name: column[0] for name, column in columns.items()},
+            strained=bool(len(suspect[0])),
         )
 
     def _target(self, rows: NDArray[Any]) -> NDArray[Any]:
