@@ -11,7 +11,7 @@ from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
 from fastlstm.kernel import suspicion
-from fastlstm.kernel.forward_pass import Terms
+from fastlstm.kernel.forward_pass import Extent, Terms
 from fastlstm.kernel.gradient_rows import scale_rows
 from fastlstm.kernel.lanes.convert import one_if
 from fastlstm.kernel.lanes.jit import inline, kernel
@@ -119,11 +119,11 @@ def build_trace(arithmetic):
             read_units(scratch, params, state, x, start)
             p, first = load_unit(scratch)
             now = State(of_kind(scratch.record, first.C), of_kind(scratch.record, first.h))
-            extent = fill(first.h, 0.0)
+            furthest = fill(first.h, 0.0)
             for t in range(x.shape[1]):
                 x_t = load(scratch.x, (t,))
                 s = step(p, now, x_t)
-                extent = maximum(extent, absolute(x_t))
+                furthest = maximum(furthest, absolute(x_t))
                 now = State(s.C, s.h)
                 _, y = output(p, s.h)
                 traced = (s.f.value, s.i.value, s.o.value, s.g.value, s.C, s.h, y.value)
@@ -131,7 +131,7 @@ def build_trace(arithmetic):
                 for k in range(len(traced)):
                     for lane in range(min(LANES, len(x) - start)):
                         out[k, start + lane, t] = scratch.values[k, lane]
-            suspect = suspicion.may_leave_gate_range(p, of_kind(scratch.record, first.h), extent)
+            suspect = suspicion.may_leave_gate_range(p, first.h, Extent(now.C, furthest, furthest < 0.0))
             store(scratch.gap.sizes, (0,), one_if(suspect, p.W_y))
             write_draws(out_suspect, start, scratch.gap.sizes)
 

@@ -17,6 +17,7 @@ from fastlstm.kernel.lstm import (
     record,
     step,
 )
+from fastlstm.kernel.wide import plain_lanes
 from fastlstm.kernel.widened import of_kind
 
 # How many steps, from which on (counted from 0) they carry a loss, and where a gate is saturated
@@ -41,7 +42,9 @@ def start_forward(state, record, options):
 def restart_forward(state, options):
     """Before the first step of a window."""
     zero = fill(state.C, 0.0)
-    return Forward(state, filled(Readout, zero), Extent(zero, zero, zero > 0.0), mapped(options.start, (), (zero,)))
+    return Forward(
+        state, filled(Readout, zero), Extent(zero, plain_lanes(zero), zero > 0.0), mapped(options.start, (), (zero,))
+    )
 
 
 @inline

@@ -45,9 +45,9 @@ def _never(p, C):
 
 
 @generic
-def may_leave_gate_range(p, h_0, x):
-    """Where a pre-activation may be larger than what plain gates take; x is the largest |x_t|, and |h_t| is below 1."""
-    h = maximum(absolute(h_0), 1.0)
+def may_leave_gate_range(p, h_0, extent):
+    """Where a pre-activation may be larger than what plain gates take: |h_t| is at most 1."""
+    h, x = maximum(absolute(h_0), 1.0), extent.x
     z_f = absolute(p.W_hf) * h + absolute(p.W_xf) * x + absolute(p.b_f)
     z_i = absolute(p.W_hi) * h + absolute(p.W_xi) * x + absolute(p.b_i)
     z_o = absolute(p.W_ho) * h + absolute(p.W_xo) * x + absolute(p.b_o)
@@ -59,7 +59,7 @@ def may_leave_gate_range(p, h_0, x):
 
 
 @meaning(may_leave_gate_range, Wide)
-def _never_out_of_range(p, h_0, x):
+def _never_out_of_range(p, h_0, extent):
     return h_0 != h_0
 
 
@@ -97,5 +97,5 @@ def suspect(done):
     h, C = load(done.scratch.values, (H_0,)), load(done.scratch.values, (C_0,))
     extent = done.ahead.extent
     lost = suspect_sums(done.scratch.full, h, C, done.terms.steps, extent)
-    out_of_range = may_leave_gate_range(done.p, h, extent.x)
+    out_of_range = may_leave_gate_range(done.p, h, extent)
     return done.back.full.suspect | may_outgrow(done.p, extent.C) | out_of_range | lost
