@@ -20,7 +20,7 @@ from fastlstm.kernel.lanes.registers import store_registers
 from fastlstm.kernel.lanes.simd import LANES, absolute, fill, maximum
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 from fastlstm.kernel.lstm import State, output, step
-from fastlstm.kernel.modes import MODES
+from fastlstm.kernel.modes import MODES, Out
 from fastlstm.kernel.options import options
 from fastlstm.kernel.passes import allocate_scratch, load_unit, run_draws
 from fastlstm.kernel.random import C_0, H_0
@@ -88,7 +88,7 @@ def build_gradients(arithmetic, mode, loss="given", inputs=True):
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
             read_draws(scratch.target, target, start)
-            done = run_draws(scratch, terms, place(scratch), OPTIONS)
+            done = run_draws(scratch, terms, Out(place(scratch), x, out_x, start), OPTIONS)
             suspect = suspicion.suspect(done)
             carry, scale = finish(done)
             scale_rows(scratch.full, scale & 0)
