@@ -1,6 +1,8 @@
 """From what a user gives to a Dask client: the address of a scheduler, its file, or two workers on this machine."""
 
 import logging
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -55,16 +57,33 @@ def _options(where: str) -> dict[str, Any]:
     return {"address": where}
 
 
-def _local_cluster() -> Any:
+@contextmanager
+def _local_cluster() -> Iterator[Any]:
     from distributed import LocalCluster
 
-    return LocalCluster(
-        n_workers=LOCAL_WORKERS,
-        threads_per_worker=1,
-        host=_LOOPBACK,
-        dashboard_address=f"{_LOOPBACK}:0",  # one is made in any case; by default on all interfaces
-        silence_logs=logging.CRITICAL,
-    )
+    with _interrupts_ignored():
+        cluster = LocalCluster(
+            n_workers=LOCAL_WORKERS,
+            threads_per_worker=1,
+            host=_LOOPBACK,
+            dashboard_address=f"{_LOOPBACK}:0",  # one is made in any case; by default on all interfaces
+            silence_logs=logging.CRITICAL,
+        )
+    with cluster:
+        yield cluster
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started here are deaf to Ctrl-C, which reaches all of a terminal's: the driver still needs them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
