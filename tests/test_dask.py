@@ -165,7 +165,8 @@ def test_parts_for_a_cluster_are_many_but_not_small():
 
     assert part_size(spec(), workers=1000) == 65_536  # rows at least
     assert part_size(spec(store={"rows": "none"}), workers=10) == 1_852_416  # 16 parts for each thread
-    assert part_size(spec(store={"rows": 10**6}), workers=1000) >= 65_536 * 100 * 0.9
+    some = spec(store={"rows": 10**6})
+    assert part_size(some, workers=1000) == part_size(some)  # which has fewer rows than that; never larger than here
     assert part_size(spec(), workers=1) == part_size(spec())
 
 
