@@ -26,6 +26,9 @@ def connect(where: str, *, timeout: float = _CONNECT_S) -> Iterator[Client]:
         import distributed
     except ModuleNotFoundError:
         raise NoDask("this needs Dask distributed: pip install 'fastlstm[dask]'") from None
+    if where.startswith("tls://") and not distributed.Security().get_connection_args("client").get("ssl_context"):
+        why = "Dask's configuration names no certificates (distributed.comm.tls)"
+        raise NoScheduler(f"no Dask scheduler could be reached at {where}: {why}")
     with ExitStack() as stack:
         stack.enter_context(_quiet_logs())
         if where == "local":
