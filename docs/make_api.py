@@ -17,7 +17,8 @@ HEAD = """\
 [Documentation](README.md) · Use
 
 This page is made from the docstrings by `python docs/make_api.py > docs/api.md`. What stands here is public; all else
-is internal and may change. Every example is run by `tests/test_docs_api.py`.
+is internal and may change. Every example is run by `tests/test_docs_api.py`; those that need Keras or PyTorch by
+`make test`, where Keras is installed, and `make interop`.
 
     import fastlstm
 """
@@ -108,13 +109,19 @@ def members(kind: type) -> Iterator[str]:
     """The fields of a class, and its public methods with the first paragraph of what they say of themselves."""
     body = definition(kind).body
     fields = [ast.unparse(node.target) for node in body if isinstance(node, ast.AnnAssign)]
+    fields = [field for field in fields if not field.startswith("_")]
     if fields:
         yield from ("", f"Fields: {', '.join(f'`{field}`' for field in fields)}.")
     rows = []
     for node in body:
         if isinstance(node, ast.FunctionDef) and (node.name == "__getitem__" or not node.name.startswith("_")):
             method = getattr(kind, node.name)
-            code = f"[{node.args.args[1].arg}]" if node.name == "__getitem__" else signature(f".{node.name}", method)
+            if isinstance(method, property):
+                code = f".{node.name}"
+            elif node.name == "__getitem__":
+                code = f"[{node.args.args[1].arg}]"
+            else:
+                code = signature(f".{node.name}", method)
             code = " ".join(code.split()).replace("( ", "(").replace(", )", ")").replace("|", r"\|")
             rows.append(f"| `{code}` | {first_paragraph(method)} |")
     if rows:

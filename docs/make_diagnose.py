@@ -20,6 +20,8 @@ from fastlstm.oracles.naive import NAMES, Array
 HEAD = """\
 # Name the mistake in an LSTM's gradients
 
+[Documentation](README.md) · Use
+
 This page is made by `python docs/make_diagnose.py > docs/diagnose.md`. Everything on it that diagnose says was said by
 the code as it is.
 

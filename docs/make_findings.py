@@ -290,11 +290,31 @@ def everything() -> Iterator[tuple[str, str]]:
     yield "simulations", str(len(SIMULATIONS))
 
 
+def gates() -> Iterator[tuple[str, str]]:
+    sizes = {name: f"log10_{name}" for name in ("df", "di", "do", "dg")}
+    df = rows("gates", "b_f", "b_i", "b_o", *sizes.values(), "tau_slope", "local_W_hi_sign")
+    lines = [head(["b_f", "b_i", *sizes, "slope of tanh at C", "wrong sign of one-step dW_hi"])]
+    for (b_f, b_i), some in df[df.b_o == 0].groupby(["b_f", "b_i"]):
+        medians = [f"{some[column].median():.2f}" for column in sizes.values()]
+        wrong = percent((some.local_W_hi_sign < 0).mean())
+        lines.append(f"| {b_f:g} | {b_i:g} | {' | '.join(medians)} | {some.tau_slope.median():.2f} | {wrong} |")
+    yield "table", "\n".join(lines)
+    full = df[(df.b_f == 4) & (df.b_i == 4)]
+    largest = full[list(sizes.values())].idxmax(axis=1)
+    yield "do_largest", percent((largest == "log10_do").mean())
+    for name, b_o in (("shut", -4), ("open", 4)):
+        for gate in ("df", "do"):
+            yield f"{gate}_{name}", f"{df[sizes[gate]][df.b_o == b_o].median():.2f}"
+    for b_f in (-4, 4):
+        yield f"wrong_{b_f}".replace("-", "minus_"), percent((df.local_W_hi_sign[df.b_f == b_f] < 0).mean())
+
+
 SECTIONS = {
     "all": everything, "atlas": atlas, "carousel": carousel, "counterexample": counterexample, "heavy_tail": heavy_tail,
     "truncation": truncation, "forget_bias": forget_bias, "chrono": chrono, "uniform_gate": uniform_gate,
     "horizon": horizon, "chaos": chaos, "presets": presets, "coupled_gates": coupled_gates,
     "cell_path_cosine": cell_path_cosine, "curse_of_memory": curse_of_memory, "input_bias": input_bias,
+    "gates": gates,
 }  # fmt: skip
 
 

@@ -27,13 +27,23 @@ default is {", ".join(measures.DEFAULT_GROUPS)}. In a data frame, `df.attrs["uni
 | `draw` | int64 | number of the draw within its point |
 | *axis* | number or category | value of the point; for a parameter with numbers its own column has it |
 | {", ".join(f"`{name}`" for name in PARAMETERS)} | store's | the parameters drawn |
-| `h_0`, `C_0` | store's | the state before the first step, where it is not one number for all draws |
+| `h0`, `C0` | store's | the state before the first step, where it is not one number for all draws |
 | `regime_f`, `regime_i`, `regime_o` | left < mid < right | at a side at more than `majority` of the steps |
 | `exploded` | bool | \\|dL/dh_t\\| or \\|dL/dC_t\\| was above `exploded` at some t = 0..T |
 | `vanished` | bool | \\|dL/dh_0\\| and \\|dL/dC_0\\| are both below `vanished` |
 
-The store's type, float32 unless `[store]` says otherwise, is also that of all measures below.
+The store's type, float32 unless `[store]` says otherwise, is also that of all measures below but
+those of `grads`, which are float64: a gradient may leave the range of float32 in either direction.
 """
+
+LAGS = "The lags are 1, 2, 5, 10, 20, 50, ... below the number of steps, which here is 3."
+NOTES = {
+    "grads": "Always float64. Beyond its range a gradient is inf or 0; `fastlstm replay` has its log10 and sign.",
+    "window": (
+        "Not listed in `groups`: `window = k` in `[measure]` adds these columns to those of `truncation`. Windows\n"
+        "have k steps, counted from the first; what comes back across a border is dropped."
+    ),
+}
 
 TAIL = """
 ## Regime table: regimes.parquet
@@ -86,8 +96,10 @@ def page() -> str:
     lines = [HEAD]
     for name in measures.GROUPS:
         lines += [f"### {name}", ""]
-        if name == "lags":
-            lines += ["The lags are 1, 2, 5, 10, 20, 50, ... below the number of steps, which here is 3.", ""]
+        if name in ("lags", "gate_lags"):
+            lines += [LAGS, ""]
+        if name in NOTES:
+            lines += [NOTES[name], ""]
         lines += [*table(measures.group(name, steps=3)), ""]
     return "\n".join(lines[:-1]) + "\n" + TAIL
 

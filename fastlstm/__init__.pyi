@@ -18,6 +18,7 @@ from .sweep.provenance import show_versions as show_versions
 from .sweep.session import run as run
 from .sweep.session import simulate as simulate
 from .unit import Gradients as Gradients
+from .unit import StepGradients as StepGradients
 from .unit import Trace as Trace
 from .unit import forward as forward
 from .unit import gradients as gradients

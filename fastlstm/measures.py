@@ -10,7 +10,10 @@ from math import inf
 
 from fastlstm.names import PARAMETERS
 
-GROUPS = ("norms", "gates", "grads", "carousel", "truncation", "jacobian", "lags")
+GROUPS = (
+    "norms", "gates", "grads", "carousel", "truncation", "window", "jacobian", "lags", "gate_grads", "gate_lags", "cell"
+)  # fmt: skip
+STORED = {"grads": "float64"}  # groups that are stored in a type of their own, whatever [store] dtype is
 DEFAULT_GROUPS = ("norms", "gates", "carousel")
 GATES = {"f": "forget gate", "i": "input gate", "o": "output gate"}
 REGIME_COLUMNS = tuple(f"regime_{gate}" for gate in GATES)
@@ -59,14 +62,20 @@ def _gates() -> Iterable[Measure]:
     yield _share("g_slope", "mean over steps of the candidate's slope 1 - g^2")
 
 
-def _truncation() -> Iterable[Measure]:
-    for mode, title in (("cec", "truncated (1997)"), ("local", "one-step")):
-        gap = f"|{mode} - full| / |full|, {title} gradient, L2 over all 14"
-        yield Measure(f"{mode}_rel_error", "truncation", "1", gap, FINE, low=0)
-        cosine = f"cosine between the {title} and the full gradient"
-        yield Measure(f"{mode}_cosine", "truncation", "1", cosine, FINE, low=-1, high=1)
-        sign = f"1 where the {title} dW_hi has the sign of the full one, -1 where it has not, 0 where one is 0"
-        yield Measure(f"{mode}_W_hi_sign", "truncation", "1", sign, low=-1, high=1)
+def _comparison(mode: str, group: str, title: str) -> Iterable[Measure]:
+    gap = f"|{mode} - full| / |full|, {title} gradient, L2 over all 14"
+    yield Measure(f"{mode}_rel_error", group, "1", gap, FINE, low=0)
+    cosine = f"cosine between the {title} and the full gradient"
+    yield Measure(f"{mode}_cosine", group, "1", cosine, FINE, low=-1, high=1)
+    sign = f"1 where the {title} dW_hi has the sign of the full one, -1 where it has not, 0 where one is 0"
+    yield Measure(f"{mode}_W_hi_sign", group, "1", sign, low=-1, high=1)
+
+
+def _gate_grads() -> Iterable[Measure]:
+    for name in _INNER:
+        yield _log10(f"log10_{name}", "gate_grads", f"the L2 norm over t of dL/d{name[1]}_t")
+    for name in _INNER:
+        yield _log10(f"log10_{name}_max", "gate_grads", f"the largest |dL/d{name[1]}_t|")
 
 
 # The state adjoints; exploded and vanished are read from these four, so a kernel always fills them.
@@ -105,6 +114,12 @@ _JACOBIAN = (
     _log10("log10_J_hh", "jacobian", "|dh_T/dh_0|"),
     Measure("b_max", "jacobian", "1", "the largest |b_t|, b_t = tanh(C_t) s'(z^o_t) W_ho", FINE, low=0),
 )
+_CELL = (
+    Measure("C_max", "cell", "1", "the largest |C_t|", FINE, low=0),
+    Measure("C_mean", "cell", "1", "mean over steps of |C_t|", FINE, low=0),
+    Measure("tau_slope", "cell", "1", "mean over steps of the slope 1 - tanh^2 C_t", FINE, low=0, high=1),
+)
+_INNER = ("df", "di", "do", "dg")
 _LADDER = (1, 2, 5)
 
 
@@ -120,6 +135,12 @@ def _lags(steps: int) -> Iterable[Measure]:
         yield _log10(f"log10_dC_lag_{lag}", "lags", f"|dL/dC_(T-{lag})|")
 
 
+def _gate_lags(steps: int) -> Iterable[Measure]:
+    for lag in lags(steps):
+        for name in _INNER:
+            yield _log10(f"log10_{name}_lag_{lag}", "gate_lags", f"|dL/d{name[1]}_(T-{lag})|")
+
+
 def group(name: str, steps: int = 1) -> tuple[Measure, ...]:
     """The measures of one group, in the order of their columns; `steps` decides how many lags there are."""
     return {
@@ -127,9 +148,16 @@ def group(name: str, steps: int = 1) -> tuple[Measure, ...]:
         "norms": (*ADJOINTS, *_NORMS),
         "grads": tuple(Measure(f"d{p}", "grads", "1", f"dL/d{p}") for p in PARAMETERS),
         "carousel": _CAROUSEL,
-        "truncation": tuple(_truncation()),
+        "truncation": (
+            *_comparison("cec", "truncation", "truncated (1997)"),
+            *_comparison("local", "truncation", "one-step"),
+        ),
+        "window": tuple(_comparison("window", "window", "windowed")),
         "jacobian": _JACOBIAN,
         "lags": tuple(_lags(steps)),
+        "gate_grads": tuple(_gate_grads()),
+        "gate_lags": tuple(_gate_lags(steps)),
+        "cell": _CELL,
     }[name]
 
 

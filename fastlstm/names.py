@@ -8,4 +8,4 @@ PARAMETERS = (
     "W_y", "b_y",
 )  # fmt: skip
 
-STATE = ("h_0", "C_0")
+STATE = ("h0", "C0")

@@ -61,7 +61,7 @@ class Run:
         points = status.layout["points"]
         size = f"{status.draws:,} of {status.total:,} draws at {points:,} point{'' if points == 1 else 's'}"
         yield f"<p>{escape(printable(str(self.path)))}: {size}, {status.rows:,} rows</p>"
-        if store.VERDICTS in status.tables:
+        if store.CLAIMS_TABLE in status.tables:
             judged = self.claims()
             yield _as_html(judged[judged["decides"]][["claim_verdict", "text", "estimate", "low", "high", "predicts"]])
         if "histograms" in status.tables:
@@ -101,7 +101,7 @@ class Run:
         """One row for each claim and point: the estimate, its 95% interval, and the verdict."""
         if not self.spec().claim:
             return no_claims()
-        return store.read_table(self.path, store.VERDICTS)
+        return store.read_table(self.path, store.CLAIMS_TABLE)
 
     def overall(self) -> pd.DataFrame:
         """The regime table of all points together."""

@@ -6,7 +6,10 @@ import numpy as np
 
 SIMS = Path(__file__).parent.parent / "sims"
 
-GROUPS = ["norms", "gates", "grads", "carousel", "truncation", "jacobian", "lags"]
+GROUPS = [
+    "norms", "gates", "grads", "carousel", "truncation", "jacobian", "lags", "gate_grads", "gate_lags", "cell"
+]  # fmt: skip
+WINDOW = 5
 
 # Everything measured, at four points; rows in full precision
 WHOLE = {
@@ -16,7 +19,7 @@ WHOLE = {
     "params": {"default": {"normal": {"mean": 0.0, "std": {"grid": [1.0, 2.5]}}}, "b_f": 0.5},
     "state": {"h": {"uniform": {"low": -1.0, "high": 1.0}}, "C": {"normal": {}}},
     "loss": {"kind": "mse", "target": {"uniform": {"low": 0.0, "high": 1.0}}},
-    "measure": {"groups": GROUPS, "exploded": 1.0, "vanished": 1e-3},
+    "measure": {"groups": GROUPS, "window": WINDOW, "exploded": 1.0, "vanished": 1e-3},
     "store": {"dtype": "float64"},
 }
 

@@ -1,6 +1,8 @@
 """The command line through its real entry point: results on stdout, everything else on stderr, and the exit codes."""
 
+import csv
 import fcntl
+import io
 import json
 import os
 import re
@@ -346,6 +348,37 @@ def test_replay_shows_the_stored_row_and_its_trace(folder, run):
     assert of_spec == text
 
 
+def test_replay_shows_the_gradients_of_every_step_and_of_a_part_of_the_steps(folder, run):
+    draw = ("replay", "a run", "--point", 3, "--draw", 17)
+    again = fastlstm.replay(run.path, point=3, draw=17)
+    lines = list(csv.reader(io.StringIO(succeed(*draw, "--csv", folder=folder, ask=call_here))))
+    table = pd.DataFrame([[float(cell) for cell in line] for line in lines[1:]], columns=lines[0])
+    assert table["t"].tolist() == list(range(1, 11))
+    for name in ("dh", "dC", "df", "di", "do", "dg", "dz_f", "dz_i", "dz_o", "dz_c", "dz_y", "dW_hi_t"):
+        assert table[name].tolist() == again.grads[name][0].tolist()
+        assert table[f"log10_{name}"].tolist() == again.grads.log10(name)[0].tolist()
+    assert table["dx"].tolist() == again.grads.x[0].tolist()
+    np.testing.assert_allclose(1 / (1 + np.exp(-table["z_f"])), table["f"], rtol=1e-12)
+    np.testing.assert_allclose(table["dW_hi_t"].sum(), again.grads["W_hi"][0], rtol=1e-12)
+    some = pd.read_csv(io.StringIO(succeed(*draw, "--csv", "--steps", "4:6", folder=folder, ask=call_here)))
+    assert some["t"].tolist() == [4, 5, 6]
+    record = strict_json(succeed(*draw, "--json", "--steps", "4:6", folder=folder, ask=call_here))
+    assert record["t"] == [4, 5, 6]
+    assert record["steps"]["df"] == table["df"][3:6].tolist()
+    assert record["log10"]["df"] == table["log10_df"][3:6].tolist()
+    assert record["sign"]["df"] == np.sign(table["df"][3:6]).tolist()
+    text = succeed(*draw, "--steps", "4:", folder=folder, ask=call_here)
+    assert {"h0", "C0", "df", "dz_c", "dW_hf_t"} <= set(text.split())
+    assert "h_0" not in text
+
+
+def test_replay_writes_a_gradient_that_no_float_holds_as_a_power_of_ten(tmp_path):
+    params = "default = 0.0\nb_f = -4.0\nb_i = 1.0\nb_c = 1.0\nW_y = -1.0\n"
+    (tmp_path / "spec.toml").write_text(f'draws = 1\nsteps = 1000\n[params]\n{params}[loss]\nkind = "last"\n')
+    text = succeed("replay", "spec.toml", "--steps", "1:2", folder=tmp_path, ask=call_here)
+    assert "-10^-1744.36" in text
+
+
 def test_verify_finds_nothing_in_a_whole_run_and_the_file_in_a_damaged_one(folder, run, tmp_path):
     assert "as it was written" in succeed("verify", "a run", folder=folder, ask=call_here)
     assert strict_json(succeed("verify", "a run", "--json", folder=folder, ask=call_here)) == []
@@ -493,6 +526,9 @@ def test_a_bad_spec_is_refused_before_anything_is_written(refusals, name):
         (["replay", "a run", "--draw", "2000"], 2, "draws of a point are 0 .. 1999"),
         (["merge", "nowhere"], 1, "not a run directory"),
         (["replay", "a run", "--draw", "-1"], 2, "--draw"),
+        (["replay", "a run", "--steps", "8:11"], 2, "8:11 is not within the steps, which are 1:10"),
+        (["replay", "a run", "--steps", "last"], 2, "'last' is no range of steps; give A:B, for example 1:10"),
+        (["replay", "a run", "--csv", "--json"], 2, "excludes --json"),
         (["status", "nowhere"], 1, "not a run directory"),
         (["regimes", "short spec.toml"], 1, "not a run directory"),
         (["verify", "a run/draws"], 1, "not a run directory"),

@@ -10,6 +10,8 @@ import pytest
 from pages import PAGES, ROOT, blocks
 
 import fastlstm
+from fastlstm.diagnosis.catalogue import CATALOGUE
+from fastlstm.oracles import naive
 from fastlstm.spec import Spec
 from fastlstm.spec.distributions import DISTRIBUTIONS
 from fastlstm.spec.document import SECTIONS
@@ -33,6 +35,7 @@ def test_page_of_columns_is_what_the_code_declares():
 TABLE = PAGES["docs/derivation.md"].partition("## Where each formula is computed")[2]
 ROWS = [[cell.strip() for cell in line.split("|")] for line in TABLE.splitlines() if line.startswith("|")][2:]
 CODE = {ids: code for _, ids, _, code, _, _ in ROWS}
+TWIN = {ids: twin for _, ids, _, _, twin, _ in ROWS}
 PLACE = re.compile(r"`(\w+\.py)` `(\w+)`: (`\w+`(?:, `\w+`)*)")  # `file.py` `function`: `name`, `name`
 NOT_COMPUTED = {"J8"}  # an identity that the tests use
 
@@ -95,6 +98,24 @@ def test_the_code_carries_the_ids_of_its_formulas(ids):
     assert not missing, f"no comment or docstring says {missing}"
 
 
+def twins_names(ids: str, table: str) -> set[str]:
+    """What one of the twin's tables has under some ids; the modes have no ids."""
+    lines = getattr(naive, table)
+    return {*lines} if table == "MODES" else {name for formula in formulas(ids) for name in lines[formula]}
+
+
+@pytest.mark.parametrize("ids", [ids for ids in TWIN if ":" in TWIN[ids]])
+def test_the_twin_has_the_quantities_under_the_ids_of_their_formulas(ids):
+    for table, names in re.findall(r"([A-Z]+):((?: `\w+`,?)+)", TWIN[ids]):
+        assert {*re.findall(r"\w+", names)} <= twins_names(ids, table)
+
+
+@pytest.mark.parametrize("ids", [ids for ids in TWIN if TWIN[ids] and ":" not in TWIN[ids]])
+def test_the_twin_has_the_function_of_a_formula(ids):
+    (name,) = re.findall(r"`(\w+)`", TWIN[ids])
+    assert callable(getattr(naive, name))
+
+
 # --- specs ---------------------------------------------------------------------------------------
 
 
@@ -138,3 +159,11 @@ def test_the_main_simulation_is_as_large_as_the_pages_say():
     spec = fastlstm.load(ROOT / "sims" / "atlas.toml")
     assert spec.steps == 100
     assert f"{spec.draws * len(spec.points()):,} draws" in PAGES["README.md"]
+
+
+def test_the_readme_counts_the_mistakes_of_the_catalogue():
+    assert f"[{len(CATALOGUE)} known mistakes](docs/diagnose.md)" in PAGES["README.md"]
+
+
+def test_the_readme_lists_every_simulation():
+    assert {path.stem for path in SIMS} == set(re.findall(r"\(sims/(\w+)\.toml\)", PAGES["README.md"]))

@@ -1,32 +1,37 @@
 """Every public name has a docstring with an example that runs, and the page of the API is made from them."""
 
-import doctest
-import inspect
+import re
 import subprocess
 import sys
 
 import pytest
+from docstrings import run_example
 from pages import PAGES, ROOT
 
 import fastlstm
 
 PUBLIC = [name for name in fastlstm.__all__ if callable(getattr(fastlstm, name))]
+OTHERS = {"from_keras": "keras", "from_torch": "torch", "to_torch": "torch"}  # the package that an example needs
 
 
-def test_the_public_names_are_in_order_and_complete():
-    capitals_first = sorted(fastlstm.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
-    assert fastlstm.__all__ == capitals_first
+def test_the_public_names_are_those_of_the_stub_and_all_there():
+    stub = (ROOT / "fastlstm" / "__init__.pyi").read_text(encoding="utf-8")
+    names = re.findall(r" as (\w+)$", stub, flags=re.MULTILINE)
+    assert sorted(names) == fastlstm.__all__
+    assert set(names) <= set(dir(fastlstm))
+    assert all(hasattr(fastlstm, name) for name in names)
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in OTHERS])
 def test_the_example_of_a_public_name_runs_and_gives_what_it_says(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = inspect.getdoc(getattr(fastlstm, name))
-    example = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
-    told: list[str] = []
-    results = doctest.DocTestRunner().run(example, out=told.append)
-    assert results.attempted, f"fastlstm.{name} has no example"
-    assert not results.failed, "".join(told)
+    run_example(name)
+
+
+@pytest.mark.parametrize(("name", "package"), OTHERS.items())
+def test_an_example_with_another_package_is_run_where_that_is_imported(name, package):
+    lines = (ROOT / "tests" / f"test_interop_{package}.py").read_text().splitlines()
+    assert {f"import {package}", f'    run_example("{name}")'} <= {*lines}
 
 
 def test_page_of_the_api_is_what_the_docstrings_say():

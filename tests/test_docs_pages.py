@@ -47,7 +47,7 @@ def test_the_index_has_four_groups():
 # --- pages that run ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["docs/tour.md", "docs/questions.md"])
+@pytest.mark.parametrize("page", ["docs/tour.md", "docs/questions.md", "docs/report.md"])
 def test_every_block_of_the_page_runs(page, tmp_path):
     shutil.copytree(ROOT / "sims", tmp_path / "sims")
     binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from packaging.requirements import Requirement
@@ -82,6 +83,8 @@ def test_every_block_of_the_readme_runs(bare):
     folder, environment = bare
     told = call([sys.executable, "-W", "error", "-c", as_script("README.md", draws=240)], folder, environment)
     assert "median_log10_dC0" in told
+    (verdict,) = re.findall(r"^    gradients: wrong.*\n(?:    .*\n)+", README, flags=re.MULTILINE)
+    assert dedent(verdict) in told
     assert (folder / "results" / "atlas" / "report.html").is_file()
 
 

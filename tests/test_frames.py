@@ -178,18 +178,18 @@ def test_rows_are_ordered_from_draw_and_axes_to_measures():
     names = schema().names
     assert names[:3] == ["draw", "steps", "default_normal_std"]
     assert names[3:17] == list(NAMES)
-    assert names[17:24] == ["h_0", "C_0", *REGIMES, "exploded", "vanished"]
-    assert names[24:] == [measure.name for measure in selected(specs.GROUPS, 33)]
+    assert names[17:24] == ["h0", "C0", *REGIMES, "exploded", "vanished"]
+    assert names[24:] == [measure.name for measure in selected([*specs.GROUPS, "window"], 33)]
     assert len(set(names)) == len(names)
 
 
 def test_a_state_that_is_one_number_needs_no_column():
     names = schema(state={"h": 0.5, "C": {"uniform": {"low": 0.0, "high": 1.0}}}).names
-    assert "h_0" not in names
-    assert "C_0" in names
+    assert "h0" not in names
+    assert "C0" in names
     names = schema(state={"h": {"grid": [0.0, 0.5]}}).names
-    assert "h_0" in names or "state_h" in names
-    assert "C_0" not in names
+    assert "h0" in names or "state_h" in names
+    assert "C0" not in names
 
 
 def test_rows_have_no_nulls_and_the_same_schema_in_every_part(run):

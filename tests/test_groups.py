@@ -14,14 +14,12 @@ from fastlstm import measures
 from fastlstm.kernel.lanes.jit import kernel
 from fastlstm.kernel.lanes.registers import Fixed, filled, mapped, places
 from fastlstm.kernel.lstm import Carry
-from fastlstm.kernel.options import Options, group_modules, options
-
-HOOKS = Options._fields[1:]
+from fastlstm.kernel.options import HOOKS, group_modules, options
 
 
 def followed(groups):
     """The groups with a function at each hook."""
-    chosen = options("sum", group_modules(groups))
+    chosen = options("sum", "sigmoid", group_modules(groups))
     return {hook: getattr(chosen, hook).value._fields for hook in HOOKS}
 
 

@@ -16,6 +16,7 @@ SOURCES = {
 }
 MODULES = sorted(SOURCES)
 LONGEST_FILE = 320  # lines
+LONGER = {"oracles.naive"}  # the twin is one file, which imports nothing and reads from top to bottom
 
 # What each room, or module outside the rooms, may import from the package. A new import begins with an edit here.
 ROOMS = {
@@ -49,9 +50,10 @@ ROOMS = {
 KERNEL = (
     "lanes.compiling", "lanes.cache", "lanes.jit", "lanes.simd", "lanes.convert", "lanes.memory", "lanes.registers",
     "lanes.transpose", "coefficients", "elementary", "scale", "wide", "widened", "random", "inputs", "lstm",
-    "gradient_rows", "suspicion", "truncated", "groups.norms", "groups.gates", "groups.grads", "groups.carousel",
-    "groups.truncation", "groups.jacobian", "groups.lags", "options", "forward_pass", "backward_pass", "passes",
-    "modes", "simulate", "arrays",
+    "gradient_rows", "suspicion", "truncated", "inner", "groups.norms", "groups.gates", "groups.grads",
+    "groups.carousel", "groups.truncation", "groups.window", "groups.jacobian", "groups.lags", "groups.gate_grads",
+    "groups.gate_lags", "groups.cell", "options", "forward_pass", "backward_pass", "passes", "modes", "simulate",
+    "arrays", "step_gradients",
 )  # fmt: skip
 
 FOLDERS = {"kernel", "kernel.lanes", "kernel.groups"}
@@ -206,7 +208,7 @@ def test_few_modules_stand_outside_the_rooms():
     assert len(list(PACKAGE.glob("*.py"))) <= 8
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", sorted({*MODULES} - LONGER))
 def test_file_is_not_too_long(module):
     assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 

@@ -466,3 +466,19 @@ def test_a_gate_shut_by_ten_million_has_its_slope(simulate, dtype):
     (row,) = simulate({"default": 1.0, "b_o": -1e7}, normal(3), draws=1, dtype=dtype).to_dict("records")
     truth = gradients(parameters(pd.DataFrame([row]))[0], normal(3))
     assert_close(row["log10_grad_o"], log10_columns(truth)["log10_grad_o"], 100 * EPS[dtype])
+
+
+def test_gradients_beyond_float32_stay_in_the_rows_of_a_float32_run():
+    """The sums carry exponents, and the columns of grads are float64 whatever the compute type and the store."""
+    spec = {
+        "draws": 500, "steps": 100, "dtype": "float32", "loss": {"kind": "last"},
+        "params": {"default": {"normal": {"std": 8.0}}, "W_y": 1.0}, "measure": {"groups": ["norms", "grads"]},
+    }  # fmt: skip
+    rows = fastlstm.simulate(spec)
+    gates = rows[[f"d{name}" for name in fastlstm.PARAMETERS[:12]]]
+    assert set(gates.dtypes) == {np.dtype("float64")}
+    assert rows["log10_grad"].dtype == "float32"
+    size = np.sqrt((gates[["dW_hf", "dW_xf", "db_f"]] ** 2).sum(axis=1))
+    beyond = rows["log10_grad_f"].between(-140, -50)
+    assert beyond.sum() >= 5
+    np.testing.assert_allclose(np.log10(size[beyond]), rows.loc[beyond, "log10_grad_f"], rtol=1e-5)

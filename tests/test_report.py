@@ -128,8 +128,8 @@ def kinds(run):
 
 
 def test_figures_fit_what_was_measured_and_kept(whole, short, rowless):
-    of_rows = ["claim", "fates", "landscape", "lags", "survival", "phase", "truncation", "saturation", "trace"]
-    assert kinds(whole) == of_rows
+    before = ["claim", "fates", "landscape", "lags", "survival", "phase", "truncation", "saturation"]
+    assert kinds(whole) == [*before, "gate_gradients", "cell", "trace"]
     assert kinds(rowless) == ["regime_map", "lags", "survival", "phase", "truncation", "trace"]
     assert kinds(short) == ["fates", "landscape", "survival", "saturation", "trace"]
 

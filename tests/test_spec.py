@@ -211,6 +211,7 @@ def test_inputs_that_cannot_be_used(table, key, message):
         ({"kind": "mae"}, "loss.kind", "no such word; did you mean mse?"),
         ({"kind": "mse"}, "loss", "mse needs a target"),
         ({"kind": "sum", "target": 1}, "loss", "sum takes no target"),
+        ({"kind": "bce", "target": 1, "readout": "linear"}, "loss", "bce needs outputs between 0 and 1"),
         ({"target": 1}, "loss", "sum takes no target"),
         ({"kind": "mse", "target": {"grid": [0, 1]}}, "loss.target", "a grid cannot stand here"),
         ({"kind": "mse", "target": {"delai": {}}}, "loss.target", "did you mean delay?"),
@@ -273,12 +274,21 @@ def test_bce_takes_delayed_inputs_that_stay_between_0_and_1():
         ({"groups": ["norms", "norms"]}, "groups", "lists a group twice"),
         ({"groups": "norms"}, "groups", "must be a list in square brackets"),
         ({"groups": ["gradient"]}, "groups[0]", "did you mean grads?"),
+        ({"window": 0, "groups": ["truncation"]}, "window", "must be at least 1"),
     ],
 )
 def test_measures_that_cannot_be_used(table, key, message):
     problem = the_problem(measure=table)
     assert problem.key == f"measure.{key}"
     assert message in problem.message
+
+
+def test_a_window_adds_its_columns_to_those_of_truncation_and_needs_that_group():
+    problem = the_problem(measure={"window": 5})
+    assert problem.key == "measure"
+    assert 'add "truncation" to groups' in problem.message
+    assert spec(measure={"groups": ["truncation"], "window": 5}).measure.computed == ("truncation", "window")
+    assert spec(measure={"groups": ["truncation"]}).measure.computed == ("truncation",)
 
 
 def test_vanished_must_lie_below_exploded():

@@ -10,7 +10,7 @@ from small_specs import EXAMPLE, GRIDS, reload, spec
 from fastlstm.names import PARAMETERS
 from fastlstm.spec import Spec, json_schema, load
 
-EXAMPLE_HASH = "9ea2ac30ce14ec7ee4471650efbbaee8760304ada6bf5ed225e3b78504b83dba"
+EXAMPLE_HASH = "0d055f3ea21541f05e56b459895cc6c596f6f06562672d50d08d532bc6a8f5a4"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_normalised_text_writes_every_default_out():
     assert tables["params"] == {name: {"normal": {"mean": 0.0, "std": 1.0}} for name in PARAMETERS}
     assert tables["input"] == {"process": "normal", "mean": 0.0, "std": 1.0}
     assert tables["state"] == {"h": 0.0, "C": 0.0}
-    assert tables["loss"] == {"kind": "sum"}
+    assert tables["loss"] == {"kind": "sum", "readout": "sigmoid"}
     assert set(tables["measure"]) == {"groups", "saturation", "majority", "exploded", "vanished"}
     assert tables["store"] == {"rows": "all", "dtype": "float32"}
     assert set(tables) == set(Spec.model_fields) - {"claim"}  # there are none

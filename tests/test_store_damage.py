@@ -163,6 +163,6 @@ def test_draws_missing_from_a_finished_run_are_named(tmp_path):
     assert "draws 0 .. 23 before it are missing" in str(problem)
 
 
-def verify_of_others_copy(path: Path, copy: Path) -> list[store.Problem]:
+def verify_of_others_copy(path: Path, copy: Path) -> list[store.Finding]:
     shutil.copytree(path, copy)
     return verify(copy)

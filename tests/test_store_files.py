@@ -11,9 +11,9 @@ from fastlstm.store import NotReplaceable, status, write_files
 from fastlstm.store.disk import Disk, NotAFile, make_folders, put
 
 PACKAGE = Path(__file__).parents[1] / "fastlstm"
-# What opens files, and what for: the store's one way to write, Numba's cache, figures drawn into memory, and specs and
-# series, read without waiting for a pipe.
-OPENS = {"store/disk.py", "kernel/lanes/cache.py", "report/render.py", "spec/files.py"}
+# What opens files, and what for: the store's one way to write, Numba's cache, figures drawn into memory, specs and
+# series, read without waiting for a pipe, /dev/null in place of a closed stream, and CSV as a text.
+OPENS = {"store/disk.py", "kernel/lanes/cache.py", "report/render.py", "spec/files.py", "cli/app.py", "cli/replays.py"}
 WRITERS = {"write_text", "write_bytes", "savefig", "to_parquet", "to_csv", "tofile", "savez", "copyfile", "symlink_to"}
 
 

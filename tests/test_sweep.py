@@ -25,7 +25,7 @@ from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.stopping import Stopped, Stopper, quiet
 
-MODES = ("full", "cec", "local")
+MODES = ("full", "cec", "local", "window")
 TWIN_DRAWS = 40  # of each point, every 37th
 
 
@@ -228,8 +228,8 @@ def test_points_share_their_random_numbers_so_that_draws_can_be_compared(whole_r
 def test_points_that_do_not_share_their_random_numbers_differ_everywhere():
     spec = changed(specs.WHOLE, common=False, draws=200)
     rows = fastlstm.simulate(spec)
-    free = [name for name in (*NAMES, "h_0", "C_0") if name != "b_f"]
-    scale = np.where([name.endswith("_0") for name in free], 1.0, rows[["default_normal_std"]].to_numpy())
+    free = [name for name in (*NAMES, "h0", "C0") if name != "b_f"]
+    scale = np.where([name in ("h0", "C0") for name in free], 1.0, rows[["default_normal_std"]].to_numpy())
     values = (rows[free].to_numpy() / scale).reshape(4, 200, 15)
     for one in range(4):
         for other in range(one):
@@ -264,8 +264,8 @@ class Twin:
         self.W_ho = params[:, 6:7]
         target = target if kind in ("mse", "bce") else 0
         self.loss = naive.loss_and_dy(kind, self.trace.y, target, self.trace.z_y, silent_steps=silent)
-        self.full, self.cec, self.local = (
-            naive.gradients(params, x, None, h0, C0, mode, delta=self.loss.delta) for mode in MODES
+        self.full, self.cec, self.local, self.window = (
+            naive.gradients(params, x, None, h0, C0, mode, delta=self.loss.delta, window=specs.WINDOW) for mode in MODES
         )
 
     def assert_columns(self, columns, *, rtol=1e-9, atol=1e-9):
@@ -344,14 +344,14 @@ def test_truncation_columns_compare_the_modes_of_the_twin(twins):
     for twin in twins:
         full, columns = twin.full.params, {}
         size = np.sqrt((full**2).sum(axis=1))
-        for mode in ("cec", "local"):
+        for mode in MODES[1:]:
             other = getattr(twin, mode).params
             columns |= {
                 f"{mode}_rel_error": np.sqrt(((other - full) ** 2).sum(axis=1)) / size,
                 f"{mode}_cosine": (other * full).sum(axis=1) / size / np.sqrt((other**2).sum(axis=1)),
                 f"{mode}_W_hi_sign": np.sign(other[:, 3] * full[:, 3]),
             }
-        assert set(columns) == {measure.name for measure in group("truncation")}
+        assert set(columns) == {measure.name for measure in (*group("truncation"), *group("window"))}
         twin.assert_columns(columns)
 
 
@@ -389,9 +389,44 @@ def test_lag_columns_are_the_adjoints_some_steps_before_the_end(twins):
         twin.assert_columns(columns)
 
 
+def test_gate_gradient_columns_are_norms_and_largest_over_the_steps(twins):
+    for twin in twins:
+        columns = {}
+        for name in ("df", "di", "do", "dg"):
+            values = getattr(twin.full, name)
+            columns |= {f"log10_{name}": log10_norm(values), f"log10_{name}_max": log10(values).max(axis=1)}
+        assert set(columns) == {measure.name for measure in group("gate_grads")}
+        twin.assert_columns(columns)
+
+
+def test_gate_lag_columns_are_the_gradients_of_the_gates_some_steps_before_the_end(twins):
+    for twin in twins:
+        columns = {}
+        for lag in (1, 2, 5, 10, 20):
+            for name in ("df", "di", "do", "dg"):
+                there = lag < twin.steps
+                true = log10(getattr(twin.full, name)[:, twin.steps - lag - 1]) if there else np.nan
+                columns[f"log10_{name}_lag_{lag}"] = np.broadcast_to(true, TWIN_DRAWS)
+        assert set(columns) == {measure.name for measure in group("gate_lags", 33)}
+        twin.assert_columns(columns)
+
+
+def test_cell_columns_are_of_the_cell_and_of_the_slope_of_tanh_there(twins):
+    for twin in twins:
+        C = twin.trace.C
+        columns = {
+            "C_max": np.abs(C).max(axis=1),
+            "C_mean": np.abs(C).mean(axis=1),
+            "tau_slope": naive.tanh_slope(C).mean(axis=1),
+        }
+        assert set(columns) == {measure.name for measure in group("cell")}
+        twin.assert_columns(columns, rtol=1e-10)
+
+
 def test_only_a_lag_that_a_point_does_not_have_is_nan(whole_rows):
     short = whole_rows["steps"] == 2
-    beyond = [measure.name for measure in group("lags", 33) if not measure.name.endswith("lag_1")]
+    lags = (*group("lags", 33), *group("gate_lags", 33))
+    beyond = [measure.name for measure in lags if not measure.name.endswith("lag_1")]
     assert whole_rows.loc[short, beyond].isna().all().all()
     missing = whole_rows.isna()
     missing.loc[short, beyond] = False
@@ -422,7 +457,7 @@ def test_the_regime_table_is_what_pandas_finds_in_the_rows(whole, whole_rows):
         for flag in FLAGS:
             assert row[flag] == rows[flag].sum()
             assert row[f"{flag}_low"] - 1e-12 <= rows[flag].mean() <= row[f"{flag}_high"] + 1e-12
-        for measure in selected(specs.GROUPS, 33):
+        for measure in selected([*specs.GROUPS, "window"], 33):
             if measure.resolution is None or rows[measure.name].isna().any():
                 continue
             values = rows[measure.name].to_numpy()
@@ -452,7 +487,7 @@ def test_replay_of_a_run_or_of_its_spec_is_the_row_to_the_bit(whole, whole_rows,
     for source in (whole.path, str(whole.path), kept["none"].path, specs.WHOLE, file, fastlstm.load(specs.WHOLE)):
         for point, draw in ((0, 0), (1, 7), (2, 1023), (3, 1499)):
             again = replay(source, point=point, draw=draw)
-            assert set(again.drawn.measures) > {measure.name for measure in selected(specs.GROUPS, 2)}
+            assert set(again.drawn.measures) > {measure.name for measure in selected([*specs.GROUPS, "window"], 2)}
             assert_replay_is_the_row(again, rows.loc[(point, draw)])
 
 

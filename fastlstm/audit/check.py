@@ -61,14 +61,14 @@ def check_gradients(spec: Spec, *, draws: int = DRAWS) -> Audit:
     for place in range(draws):
         index = place * len(points) // draws
         draw = (place * spec.draws // draws + place) % spec.draws
-        again = make(spec, Simulation(spec, points[index]), draw)
-        reference = _reference(again, confirm=(audited + 1) * points[index].steps <= _COMPLEX_STEPS)
+        replayed = make(spec, Simulation(spec, points[index]), draw)
+        reference = _reference(replayed, confirm=(audited + 1) * points[index].steps <= _COMPLEX_STEPS)
         scale = np.max(np.abs(reference), initial=0.0) or 1.0
-        grads = again.grads
+        grads = replayed.grads
         ours = np.abs(np.concatenate([grads.params[0], grads.h0, grads.C0]) - reference) / scale
-        twin = np.abs(_twin(again) - reference) / scale
+        twin = np.abs(_twin(replayed) - reference) / scale
         failures += bool(np.max(ours) > max(_BOUND[spec.dtype], _TWIN_FACTOR * np.max(twin)))
-        regime = _regime(again, spec.measure.majority)
+        regime = _regime(replayed, spec.measure.majority)
         worst[regime] = np.maximum(worst.get(regime, np.zeros(len(_NAMES))), ours)
         audited += 1
     table = pd.DataFrame(worst, index=pd.Index(_NAMES)).T.sort_index()
@@ -80,53 +80,53 @@ def check_gradients(spec: Spec, *, draws: int = DRAWS) -> Audit:
     return Audit(table, summary, failures == 0)
 
 
-def _delta(again: Replay, trace: exact.Trace) -> list[Any]:
+def _delta(replayed: Replay, trace: exact.Trace) -> list[Any]:
     """dL/dz^y of every step in 50 digits."""
-    kind, silent = again.spec.loss.kind, again.drawn.first_loss_step
+    kind, silent = replayed.spec.loss.kind, replayed.drawn.first_loss_step
     deltas = []
     for t, (y, slope) in enumerate(zip(trace.y, trace.slope_y, strict=True)):
         if t < silent:
             deltas.append(exact.number(0))
         elif kind in ("mse", "bce"):
-            gap = y - exact.number(float(again.drawn.target[t]))
+            gap = y - exact.number(float(replayed.drawn.target[t]))
             deltas.append(gap * slope if kind == "mse" else gap)
         else:
             deltas.append(slope)
     return deltas
 
 
-def _reference(again: Replay, *, confirm: bool) -> NDArray[np.float64]:
+def _reference(replayed: Replay, *, confirm: bool) -> NDArray[np.float64]:
     """The gradients of the 14 parameters, h_0 and C_0, rounded from 50 digits."""
-    drawn = again.drawn
+    drawn = replayed.drawn
     params, x = [float(v) for v in drawn.params], [float(v) for v in drawn.x]
     h0, C0 = float(drawn.h0), float(drawn.C0)
     with mp.workdps(50):
         trace = exact.forward(params, x, h0, C0)
-        delta = _delta(again, trace)
-        found = exact.gradients(params, x, None, h0, C0, delta=delta)
+        delta = _delta(replayed, trace)
+        gradients = exact.gradients(params, x, None, h0, C0, delta=delta)
         if confirm:
             dy = [d / slope for d, slope in zip(delta, trace.slope_y, strict=True)]
             stepped = exact.complex_step(params, x, dy, h0, C0)
-            for one, other in zip((*found.params, found.h0), (*stepped.params, stepped.h0), strict=True):
-                if abs(one - other) > exact.number(1e-30) * max(map(abs, found.params)):
+            for one, other in zip((*gradients.params, gradients.h0), (*stepped.params, stepped.h0), strict=True):
+                if abs(one - other) > exact.number(1e-30) * max(map(abs, gradients.params)):
                     raise ArithmeticError("the two references disagree; please report this")
-        return np.array([float(v) for v in (*found.params, found.h0, found.C0)])
+        return np.array([float(v) for v in (*gradients.params, gradients.h0, gradients.C0)])
 
 
-def _twin(again: Replay) -> NDArray[Any]:
+def _twin(replayed: Replay) -> NDArray[Any]:
     """The same gradients by the naive twin, in the type of the spec."""
-    drawn = again.drawn
+    drawn = replayed.drawn
     params, x, target = (np.atleast_2d(v) for v in (drawn.params, drawn.x, drawn.target))
     trace = naive.forward(params, x, drawn.h0, drawn.C0)
     _, dy, delta = naive.loss_and_dy(
-        again.spec.loss.kind, trace.y, target, trace.z_y, silent_steps=drawn.first_loss_step
+        replayed.spec.loss.kind, trace.y, target, trace.z_y, silent_steps=drawn.first_loss_step
     )
-    found = naive.gradients(params, x, dy, drawn.h0, drawn.C0, delta=delta)
-    return np.concatenate([found.params[0], found.h0, found.C0]).astype(np.float64)
+    gradients = naive.gradients(params, x, dy, drawn.h0, drawn.C0, delta=delta)
+    return np.concatenate([gradients.params[0], gradients.h0, gradients.C0]).astype(np.float64)
 
 
-def _regime(again: Replay, majority: float) -> str:
-    shares = again.drawn.measures
+def _regime(replayed: Replay, majority: float) -> str:
+    shares = replayed.drawn.measures
     sides = ((np.atleast_1d(shares[f"{gate}_left"]), np.atleast_1d(shares[f"{gate}_right"])) for gate in GATES)
     return " ".join(CLASSES[classify(left, right, majority)[0]] for left, right in sides)
 
@@ -139,8 +139,8 @@ def check_rows(path: str | os.PathLike[str], *, draws: int = DRAWS) -> Audit:
     places = np.unique(np.linspace(0, len(rows) - 1, draws).astype(np.int64))
     differing: dict[str, int] = {}
     for _, row in rows.iloc[places].iterrows():
-        again = Simulation(spec, spec.points()[int(row["point"])]).make(int(row["draw"]))
-        for name, value in again.measures.items():
+        replayed = Simulation(spec, spec.points()[int(row["point"])]).make(int(row["draw"]))
+        for name, value in replayed.measures.items():
             if name in rows and not _same(rows[name].dtype.type(value), row[name]):
                 differing[name] = differing.get(name, 0) + 1
     table = pd.DataFrame({"rows that differ": differing}, dtype=np.int64)

@@ -14,7 +14,7 @@ from fastlstm.kernel.random import STREAM_VERSION
 from fastlstm.measures import ADJOINTS, CLASSES, FLAGS, GATES, SHARES
 from fastlstm.runs import Run
 from fastlstm.spec import SpecError
-from fastlstm.store import PartEntry, Problem
+from fastlstm.store import Finding, PartEntry
 from fastlstm.sweep.plan import Part, Plan, run_key
 from fastlstm.sweep.recorder import counts_metadata
 from fastlstm.tables.counts import COUNTS_SCHEMA, Counts
@@ -25,7 +25,7 @@ from fastlstm.tables.totals import Totals
 _ABOUT = b"PANDAS_ATTRS"  # of the rows
 
 
-def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[Problem]:
+def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[Finding]:
     """Read every file of a run again; name all that is not as it was written, or that disagrees with the others.
 
     Beyond what `store.verify` checks: every part has the draws and rows that the spec says, and says itself that it is
@@ -50,7 +50,7 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[Proble
     except store.MixedRuns:  # named below, file by file
         return store.verify(path, repair=repair)
     except (SpecError, store.Damaged) as error:
-        unread = Problem("_spec.toml", f"cannot be used, so tables and rows were not compared: {error}")
+        unread = Finding("_spec.toml", f"cannot be used, so tables and rows were not compared: {error}")
         return [*store.verify(path, repair=repair), unread]
     return store.verify(path, repair=repair, examiner=examiner)
 

@@ -134,23 +134,35 @@ def replay(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw it instead, into an .svg, .pdf or .png file.")
     ] = None,
+    some_steps: Annotated[
+        str | None, typer.Option("--steps", metavar="A:B", help="Show the steps A to B only [default: all]")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a line of CSV for each step.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make one draw again, step by step.
 
-    Its parameters, its trace, its gradients and its measures.
+    Its parameters, its trace, the gradients of every step, and its measures.
     """
+    if as_csv and as_json:
+        raise typer.BadParameter("excludes --json; choose one of them", param_hint="--csv")
     if plot is not None:
         plot_replay(source, plot, point=point, draw=draw)
         answer(str(plot))
         return
     with errors():
-        from fastlstm.audit.replay import replay
-        from fastlstm.cli import text
+        from fastlstm.audit.replay import StepRange, replay
+        from fastlstm.cli import replays
 
         with compile_notice():
             replayed = replay(source, point=point, draw=draw)
-    if as_json:
-        answer_json(text.replay_record(replayed))
+    try:
+        steps = StepRange.parse(some_steps, len(replayed.drawn.x))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--steps") from None
+    if as_csv:
+        answer(replays.csv(replayed, steps).removesuffix("\n"))
+    elif as_json:
+        answer_json(replays.record(replayed, steps))
     else:
-        answer(text.replay(replayed))
+        answer(replays.text(replayed, steps))

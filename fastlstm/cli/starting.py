@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fastlstm import store
 from fastlstm.cli import options, simulations
 from fastlstm.cli.exits import BAD_SPEC, errors, fail
 from fastlstm.cli.options import AsJson, Quiet, complete_sources
@@ -50,12 +51,9 @@ def new(
     with errors():
         for path in written:
             _refuse_to_replace(path, written[path], is_data=path != file)
-        for path, content in reversed(written.items()):  # the data first, so that a spec is there only if it runs
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("xb") as target:
-                    target.write(content)
-            answer(str(path))
+        store.write_files({path: content for path, content in written.items() if not path.exists()})
+    for path in written:
+        answer(str(path))
     tell(f"To run it: fastlstm run {file}")
 
 

@@ -6,14 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from fastlstm.audit.replay import Replay
 from fastlstm.cli.grid import grid
 from fastlstm.cli.output import Shown, shown
 from fastlstm.measures import GATES
-from fastlstm.names import PARAMETERS
 from fastlstm.runs import Run
 
 _SHOWN = {
@@ -137,41 +134,3 @@ def _claim_line(row: Mapping[Any, Any], called: Mapping[int, str], alike: str) -
         "point": called[row["point"]],
         "points alike": alike,
     }
-
-
-def replay_record(replayed: Replay) -> dict[str, Any]:
-    """Everything about a replayed draw."""
-    drawn, trace, grads = replayed.drawn, replayed.trace, replayed.grads
-    return {
-        "params": dict(zip(PARAMETERS, map(float, drawn.params), strict=True)),
-        "h0": float(drawn.h0),
-        "C0": float(drawn.C0),
-        "x": drawn.x.tolist(),
-        "trace": {name: getattr(trace, name)[0].tolist() for name in ("f", "i", "o", "g", "C", "h", "y")},
-        "gradients": dict(zip(PARAMETERS, map(float, grads.params[0]), strict=True))
-        | {"h0": float(grads.h0[0]), "C0": float(grads.C0[0]), "x": grads.x[0].tolist()},
-        "measures": {name: _finite(value) for name, value in drawn.measures.items()},
-    }
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def replay(replayed: Replay) -> str:
-    """A replayed draw for a terminal: parameters with gradients, the trace, the measures."""
-    drawn, trace, grads = replayed.drawn, replayed.trace, replayed.grads
-    values = [*drawn.params, drawn.h0, drawn.C0]
-    slopes = [*grads.params[0], grads.h0[0], grads.C0[0]]
-    parameters = pd.DataFrame({"value": values, "gradient": slopes}, index=[*PARAMETERS, "h_0", "C_0"])
-    steps = pd.DataFrame(
-        {"x": drawn.x}
-        | {name: getattr(trace, name)[0] for name in ("f", "i", "o", "g", "C", "h", "y")}
-        | {"dx": grads.x[0]},
-        index=pd.RangeIndex(1, len(drawn.x) + 1, name="t"),
-    )
-    named = {name: value for name, value in drawn.measures.items() if name not in parameters.index}
-    measured = pd.Series({name: np.float64(value) for name, value in named.items()})
-    wanted = {"display.float_format": "{:.6g}".format, "display.max_rows": 60, "display.max_columns": 20}
-    with pd.option_context({**wanted, "display.width": 160}):
-        return f"{parameters}\n\n{steps}\n\n{measured.to_string()}"

@@ -97,14 +97,14 @@ class Asker:
 
     def _call(self, probe: Probe, rows: slice, way: Way) -> Any:
         arguments = probe._asdict() | {"params": probe.params[:, self._layout.places]}
-        given = {name: values[rows] if way.has_axis else values[rows][0] for name, values in arguments.items()}
-        given = {
-            name: values.copy() if isinstance(values, np.ndarray) else float(values) for name, values in given.items()
+        passed = {name: values[rows] if way.has_axis else values[rows][0] for name, values in arguments.items()}
+        passed = {
+            name: values.copy() if isinstance(values, np.ndarray) else float(values) for name, values in passed.items()
         }
-        positional = [given[name] for name in self._positional]
+        positional = [passed[name] for name in self._positional]
         try:
             with np.errstate(all="ignore"):
-                return self._function(*positional, **{theirs: given[ours] for ours, theirs in self._keywords.items()})
+                return self._function(*positional, **{theirs: passed[ours] for ours, theirs in self._keywords.items()})
         except Exception as error:
             text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise Misfit(f"{self.name} raised {' '.join(text.split())}") from error

@@ -17,7 +17,7 @@ _CLEARER = 6  # so many more columns must agree in another order than in the one
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Agreement:
     """The answers of a function beside the right columns; tolerance: how well a column agrees."""
 
     bench: Bench

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastlstm.diagnosis.asking import Asker
 from fastlstm.diagnosis.bench import Bench, Candidate, bench_for, off
-from fastlstm.diagnosis.comparison import Comparison
+from fastlstm.diagnosis.comparison import Agreement
 from fastlstm.diagnosis.formula_text import link
 from fastlstm.diagnosis.layouts import Layout
 from fastlstm.diagnosis.mistake import compose
@@ -45,9 +45,15 @@ def diagnose(
     A function that cannot be called, or returns what cannot be read, raises NoAnswer, a ValueError. The search ends
     after 10 seconds of processor time. The catalogue of mistakes, and what their numbers can tell: docs/diagnose.md.
 
+    Examples
+    --------
     >>> import fastlstm
     >>> fastlstm.diagnose(fastlstm.gradients).right
     True
+    >>> def shortened(params, x, dy):  # nothing comes back through h
+    ...     return fastlstm.gradients(params, x, dy, mode="cec").params
+    >>> [mistake.id for mistake in fastlstm.diagnose(shortened).mistakes]
+    ['B2.none']
     """
     if kind not in ("gradients", "forward"):
         raise ValueError(f"kind is {kind!r}; it must be 'gradients' or 'forward'")
@@ -57,6 +63,8 @@ def diagnose(
 def assert_gradients(function: Callable[..., Any], *, order: str | None = None) -> None:
     """Raise AssertionError, with the text of the verdict, unless `diagnose` finds a function's gradients right.
 
+    Examples
+    --------
     >>> import fastlstm
     >>> fastlstm.assert_gradients(fastlstm.gradients)
     """
@@ -79,7 +87,7 @@ def _diagnose(
         return verdict
     order = layout.sentence if layout and layout != Layout() else ""
     search = Search(bench, answers, asker.is_single, time.process_time() + SECONDS, progress, leave_out)
-    comparison = Comparison(bench, answers, search.tolerance)
+    comparison = Agreement(bench, answers, search.tolerance)
     match = search.single()
     if match and Candidate() in match.sets:
         return _agreement(asker, bench, match, order)
@@ -153,12 +161,12 @@ def _agreement(asker: Asker, bench: Bench, match: Match, order: str) -> Verdict:
     return Verdict(True, paragraphs(head, order and f"Its order: {order}.", unseen, LIMITS), order=order)
 
 
-def _one_slip(asker: Asker, comparison: Comparison) -> Verdict | None:
+def _one_slip(asker: Asker, comparison: Agreement) -> Verdict | None:
     """The right numbers with one factor, or in another order."""
     departs = comparison.departure()
     if factors := comparison.factor():
-        said = f"{factors[0]:.6g}" if np.ptp(factors) < 1e-3 * abs(factors[0]) else _by_length(factors)
-        finding = Finding("S.factor", ("B1",), f"all outputs are the right ones times {said}", (), (), link("B1"))
+        factor = f"{factors[0]:.6g}" if np.ptp(factors) < 1e-3 * abs(factors[0]) else _by_length(factors)
+        finding = Finding("S.factor", ("B1",), f"all outputs are the right ones times {factor}", (), (), link("B1"))
     elif asker.in_one_array and (layout := comparison.returned_order()):
         sentence = f"the 14 gradients are right, but returned in the order {layout.sentence}"
         finding = Finding("order", (), sentence, (), (), "docs/diagnose.md#orders-of-the-gates")
@@ -172,7 +180,7 @@ def _by_length(factors: Sequence[float]) -> str:
     return ", ".join(f"{factor:.6g} at T = {steps}" for factor, steps in zip(factors, LENGTHS, strict=True))
 
 
-def _named(asker: Asker, comparison: Comparison, match: Match, order: str) -> Verdict:
+def _named(asker: Asker, comparison: Agreement, match: Match, order: str) -> Verdict:
     """The mistakes that give the numbers."""
     sets = dict.fromkeys([*match.sets, *(other for candidate in match.sets for other in other_spellings(candidate))])
     mistakes, *equals = map(findings, sets)
@@ -190,7 +198,7 @@ def _named(asker: Asker, comparison: Comparison, match: Match, order: str) -> Ve
     return Verdict(False, text, mistakes, tuple(equals), comparison.departure(), order)
 
 
-def _unknown(asker: Asker, comparison: Comparison, search: Search, order: str) -> Verdict:
+def _unknown(asker: Asker, comparison: Agreement, search: Search, order: str) -> Verdict:
     """No known mistake: where the numbers depart, and what to look at."""
     parts = []
     for step in search.partly:

@@ -27,7 +27,7 @@ _TORCH_WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 class Weights(NamedTuple):
     """params (14,) in the order of PARAMETERS, float32 or float64 as in the layers, and what follows the read-out.
 
-    With readout "linear" the output is y_t = W_y h_t + b_y, with "sigmoid" it is s(W_y h_t + b_y).
+    readout is that of `forward` and `gradients`: with "linear" y_t = W_y h_t + b_y, with "sigmoid" s(W_y h_t + b_y).
     """
 
     params: Array
@@ -42,8 +42,15 @@ def from_torch(lstm: "torch.nn.LSTM", linear: "torch.nn.Linear | None" = None) -
 
     Raises TypeError for another layer, ValueError for one of another size or form; it names all that does not fit.
 
-    >>> lstm, linear = torch.nn.LSTM(1, 1), torch.nn.Linear(1, 1)
-    >>> fastlstm.forward(fastlstm.from_torch(lstm, linear).params, x).h
+    Examples
+    --------
+    >>> import fastlstm
+    >>> import torch
+    >>> params, readout = fastlstm.from_torch(torch.nn.LSTM(1, 1), torch.nn.Linear(1, 1))
+    >>> params.shape, readout
+    ((14,), 'linear')
+    >>> fastlstm.forward(params, [0.5, -1.0, 2.0]).h.shape
+    (1, 3)
     """
     import torch
 
@@ -76,9 +83,15 @@ def from_keras(lstm: "keras.layers.LSTM", dense: "keras.layers.Dense | None" = N
 
     Raises TypeError for another layer, ValueError for one of another size or form; it names all that does not fit.
 
-    >>> lstm, dense = keras.layers.LSTM(1, return_sequences=True), keras.layers.Dense(1)
+    Examples
+    --------
+    >>> import fastlstm
+    >>> import keras
+    >>> lstm, dense = keras.layers.LSTM(1, return_sequences=True), keras.layers.Dense(1, activation="sigmoid")
     >>> model = keras.Sequential([keras.Input((None, 1)), lstm, dense])
-    >>> fastlstm.forward(fastlstm.from_keras(lstm, dense).params, x).h
+    >>> params, readout = fastlstm.from_keras(lstm, dense)
+    >>> params.shape, readout
+    ((14,), 'sigmoid')
     """
     import keras
 
@@ -112,7 +125,13 @@ def to_torch(params: ArrayLike | Mapping[str, float]) -> "tuple[torch.nn.LSTM, t
 
     Raises ValueError where params is not one unit.
 
-    >>> lstm, linear = fastlstm.to_torch(fastlstm.replay("results/atlas", point=7, draw=17).drawn.params)
+    Examples
+    --------
+    >>> import fastlstm
+    >>> spec = {"draws": 1000, "steps": 10, "params": {"preset": "pytorch"}}
+    >>> lstm, linear = fastlstm.to_torch(fastlstm.replay(spec, point=0, draw=17).drawn.params)
+    >>> lstm.weight_hh_l0.shape, lstm.bias_hh_l0.tolist()
+    (torch.Size([4, 1]), [0.0, 0.0, 0.0, 0.0])
     """
     import torch
 

@@ -10,7 +10,6 @@ import numpy as np
 from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
-from fastlstm.kernel import suspicion
 from fastlstm.kernel.forward_pass import Terms
 from fastlstm.kernel.gradient_rows import scale_rows
 from fastlstm.kernel.lanes.convert import one_if
@@ -19,15 +18,15 @@ from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.lanes.registers import store_registers
 from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
-from fastlstm.kernel.lstm import State, output, step
-from fastlstm.kernel.modes import MODES
+from fastlstm.kernel.lstm import READOUTS, State, input_gradient, output, step
+from fastlstm.kernel.modes import build_mode
 from fastlstm.kernel.options import options
 from fastlstm.kernel.passes import allocate_scratch, load_unit, run_draws
 from fastlstm.kernel.random import C_0, H_0
 from fastlstm.kernel.scale import times_power_of_two
 
 
-def _array_types(dtype):
+def array_types(dtype):
     """The types of a source and of a filled array of two axes, of any strides."""
     scalar = from_dtype(np.dtype(dtype))
     return types.Array(scalar, 2, "A", readonly=True), types.Array(scalar, 2, "A")
@@ -41,32 +40,43 @@ def read_units(scratch, params, state, x, start):
     read_draws(scratch.x, x, start)
 
 
+@inline
+def _write_input_gradient(p, seen, a, scale, out):
+    store(out, (seen.t,), times_power_of_two(input_gradient(p, a), scale))
+
+
 @cache
-def build_gradients(dtype, mode, loss="given", wide=False):
+def build_gradients(dtype, mode, loss="given", readout="sigmoid", wide=False):
     """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T).
 
-    `target` holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. out_suspect
-    (n, 1) is 1 where plain numbers may have lost something, and 0 elsewhere.
+    `last` (n, 2: dh_T, dC_T) comes in through the last state; window: the steps of a window, for that mode. `target`
+    holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. out_suspect (n, 1) is 1
+    where plain numbers may have lost something, and 0 elsewhere.
     """
-    OPTIONS = options(loss, {"mode": MODES[mode]})
-    finish = MODES[mode].finish
-    source, filled = _array_types(dtype)
+    MODE = build_mode(mode, _write_input_gradient)
+    OPTIONS = options(loss, readout, {"mode": MODE})
+    finish, suspects = MODE.finish, MODE.suspect
+    source, filled = array_types(dtype)
     memory = typeof(allocate_scratch(dtype, 1, wide=wide))
 
     @kernel(
-        void(source, source, source, source, int64, memory, filled, filled, filled, filled), (dtype, mode, loss, wide)
+        void(source, source, source, source, source, int64, int64, memory, filled, filled, filled, filled),
+        (dtype, mode, loss, readout, wide),
     )
-    def gradients(params, state, x, target, first_loss_step, scratch, out_params, out_state, out_x, out_suspect):
+    def gradients(
+        params, state, last, x, target, first_loss_step, window, scratch, out_params, out_state, out_x, out_suspect
+    ):
         align_stack()
-        params, state, x, target, scratch = uncounted((params, state, x, target, scratch))
+        params, state, last, x, target, scratch = uncounted((params, state, last, x, target, scratch))
         out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
         out_suspect = uncounted(out_suspect)
-        terms = Terms(x.shape[1], first_loss_step, 0.5)
+        terms = Terms(x.shape[1], first_loss_step, 0.5, window)
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
             read_draws(scratch.target, target, start)
+            read_draws(scratch.last, last, start)
             done = run_draws(scratch, terms, scratch.dx, OPTIONS)
-            suspect = suspicion.suspect(done)
+            suspect = suspects(done)
             carry, scale = finish(done)
             scale_rows(scratch.full, scale & 0)
             store(scratch.values, (H_0,), times_power_of_two(carry.dh, scale))
@@ -81,13 +91,14 @@ def build_gradients(dtype, mode, loss="given", wide=False):
 
 
 @cache
-def build_trace(dtype):
+def build_trace(dtype, readout="sigmoid"):
     """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T)."""
-    source, _ = _array_types(dtype)
+    READOUT = READOUTS[readout]
+    source, _ = array_types(dtype)
     memory = typeof(allocate_scratch(dtype, 1))
     filled = types.Array(from_dtype(np.dtype(dtype)), 3, "A")
 
-    @kernel(void(source, source, source, memory, filled), (dtype,))
+    @kernel(void(source, source, source, memory, filled), (dtype, readout))
     def trace(params, state, x, scratch, out):
         align_stack()
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
@@ -97,7 +108,7 @@ def build_trace(dtype):
             for t in range(x.shape[1]):
                 s = step(p, now, load(scratch.x, (t,)))
                 now = State(s.C, s.h)
-                _, y = output(p, s.h)
+                _, y = output(p, READOUT, s.h)
                 traced = (s.f.value, s.i.value, s.o.value, s.g.value, s.C, s.h, y.value)
                 store_registers(scratch.values, (), traced)
                 for k in range(len(traced)):

@@ -19,8 +19,9 @@ from fastlstm.kernel.suspicion import suspect_adjoint
 # Gradients, times 2^-scale of the chunk or 2^-total_scale of all of time
 Full = namedtuple("Full", "carry scale total total_scale dh_max dC_max suspect")
 Backward = namedtuple("Backward", "full tallies")
-# What groups and modes see of step t + 1: how many follow, the input, the record, and the full adjoint times 2^-scale
-SeenBack = namedtuple("SeenBack", "lag t x r a scale")
+# What groups and modes see of step t + 1: how many follow, its row in memory, the input, the record, and the full
+# adjoint times 2^-scale
+SeenBack = namedtuple("SeenBack", "lag t row x r a scale terms scratch")
 
 # Steps between two scalings: few enough that ordinary weights stay in range.
 CHUNK = {"float32": 4, "float64": 16}
@@ -28,12 +29,12 @@ CHUNK_STEPS = by_width(*CHUNK.values())
 
 
 @inline
-def start_backward(like, options):
-    """Before step T, where everything at T+1 is 0."""
-    zero = fill(like, 0.0)
+def start_backward(last, options):
+    """Before step T, where everything at T+1 is 0 but for what comes in through the last state."""
+    zero = fill(last.dh, 0.0)
     none = fill(as_integer(zero), EXPONENT_OF_ZERO(as_integer(zero)))
-    full = Full(Carry(zero, zero), none, filled(GateGradients, zero), none, zero, zero, zero < 0.0)
-    return Backward(full, mapped(options.start_back, (), (zero,)))
+    full = Full(last, none & 0, filled(GateGradients, zero), none, zero, zero, zero < 0.0)
+    return Backward(full, mapped(options.start_back, (), (last,)))
 
 
 @inline
@@ -78,7 +79,7 @@ def backward(p, so_far, scratch, terms, window, out, options):
             chunk = add_gradients(chunk, a, x_t, r.h_before)
             chunk_dh = maximum(chunk_dh, absolute(a.dh))
             chunk_dC = maximum(chunk_dC, absolute(a.dC))
-            seen = SeenBack(terms.steps - 1 - t, t, x_t, r, a, scale)
+            seen = SeenBack(terms.steps - 1 - t, t, t - window.first, x_t, r, a, scale, terms, scratch)
             tallies = mapped(options.add_back, (tallies,), (p, seen, out))
         new_scale = maximum(total_scale, scale)
         shrink = power_of_two(total_scale - new_scale)

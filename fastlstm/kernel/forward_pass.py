@@ -19,12 +19,13 @@ from fastlstm.kernel.lstm import (
 )
 from fastlstm.kernel.widened import of_kind
 
-# How many steps, from which on (counted from 0) they carry a loss, and where a gate is saturated
-Terms = namedtuple("Terms", "steps first_loss_step saturation")
+# How many steps, from which on (counted from 0) they carry a loss, where a gate is saturated, and the steps of a
+# window of truncated backpropagation
+Terms = namedtuple("Terms", "steps first_loss_step saturation window")
 # The steps first..last-1, counted from 0, whose record is in memory: row 0 is step `first`
 Window = namedtuple("Window", "first last")
-# What the groups see of step t + 1: the step and its partial derivatives
-Seen = namedtuple("Seen", "t now d saturation")
+# What the groups see of step t + 1: its row in memory, the state before it, the step and its partial derivatives
+Seen = namedtuple("Seen", "t row before now d saturation scratch")
 # The largest |C_t|; whether any input, and any dy, was not zero
 Extent = namedtuple("Extent", "C has_input has_loss")
 Forward = namedtuple("Forward", "state readout extent tallies")
@@ -57,12 +58,13 @@ def forward(p, so_far, scratch, terms, window, options):
         delta = zero
         if t >= terms.first_loss_step:  # for the loss `last` that is step T alone
             target = of_kind(scratch.record, load(scratch.target, (t,))) if options.loss >= MSE else zero
-            cost, delta = loss_and_delta(p, options.loss, now.h, target)
+            cost, delta = loss_and_delta(p, options.loss, options.readout, now.h, target)
             has_loss = extent.has_loss | (target != 0.0) if options.loss == GIVEN else extent.has_loss | (zero < 1.0)
             extent = Extent(extent.C, extent.has_input, has_loss)
             readout = add_readout(readout, cost, delta, now.h)
         store_registers(scratch.record, (t - window.first,), record(d, state.h, delta))
-        tallies = mapped(options.add, (tallies,), (p, Seen(t, now, d, terms.saturation)))
+        seen = Seen(t, t - window.first, state, now, d, terms.saturation, scratch)
+        tallies = mapped(options.add, (tallies,), (p, seen))
         extent = Extent(maximum(extent.C, absolute(now.C)), extent.has_input | (x_t != 0.0), extent.has_loss)
         state = State(now.C, now.h)
     return Forward(state, readout, extent, tallies)

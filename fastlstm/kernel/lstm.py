@@ -6,7 +6,7 @@ The formula numbers are those of docs/derivation.md.
 
 from collections import namedtuple
 
-from fastlstm.kernel.elementary import gates, log_sigmoid, sigmoid, tanh
+from fastlstm.kernel.elementary import Activation, gates, log_sigmoid, sigmoid, tanh
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.simd import fill, fma, square_root
 from fastlstm.names import PARAMETERS
@@ -23,6 +23,10 @@ Record = namedtuple("Record", (*Partials._fields, "h_before", "delta"))
 Readout = namedtuple("Readout", "loss W_y b_y")
 # dz_f is dL/dz^f_t, and so on
 Adjoint = namedtuple("Adjoint", "dh dC dz_f dz_i dz_o dz_c")
+# What the gradients of the gates themselves need of a step: C_{t-1}, i_t, g_t and tanh C_t
+Inner = namedtuple("Inner", "C_before i g tau")
+# dL/df_t, and so on
+InnerAdjoint = namedtuple("InnerAdjoint", "df di do dg")
 # What reaches step t through step t+1, of dh_t and of dC_t
 Carry = namedtuple("Carry", "dh dC")
 # The gradients of the twelve parameters of the gates
@@ -34,6 +38,8 @@ Tangent = namedtuple("Tangent", "CC hC Ch hh")
 
 SUM, LAST, MSE, BCE, GIVEN = range(5)
 LOSSES = {"sum": SUM, "last": LAST, "mse": MSE, "bce": BCE, "given": GIVEN}  # given: dy comes from the caller
+SIGMOID, LINEAR = range(2)
+READOUTS = {"sigmoid": SIGMOID, "linear": LINEAR}
 
 
 # --- forward -------------------------------------------------------------------------------------
@@ -67,16 +73,22 @@ def partials(before, now):
 
 
 @inline
-def output(p, h):
-    """z^y_t and y_t = s(z^y_t) with its slope."""
+def output(p, readout, h):
+    """z^y_t, and y_t = s(z^y_t) with its slope; behind a linear read-out y_t is z^y_t."""
     z_y = fma(p.W_y, h, p.b_y)  # F6
+    if readout == LINEAR:
+        one = fill(z_y, 1.0)
+        return z_y, Activation(z_y, one, one)
     return z_y, sigmoid(z_y)  # F7
 
 
 @inline
-def loss_and_delta(p, loss, h, target):
+def loss_and_delta(p, loss, readout, h, target):
     """The loss of one step and delta_t = dL/dz^y_t (B1); `target` is dy_t itself when that is given."""
-    z_y, y = output(p, h)
+    z_y, y = output(p, readout, h)
+    if loss == MSE and readout == LINEAR:
+        gap = y.value - target
+        return 0.5 * (gap * gap), gap
     if loss in (MSE, BCE):
         # y - target, right to the last bits also where y is saturated next to its target
         gap = (1.0 - target) * y.value - target * sigmoid(-z_y).value
@@ -120,15 +132,29 @@ def carry_full(p, r, a):
 
 
 @inline
-def carry_cec(p, r, a):
+def gate_gradients(inner, a):
+    """dL/d(f_t, i_t, o_t, g_t): of the gates themselves, before their slopes come in."""
+    return InnerAdjoint(df=a.dC * inner.C_before, di=a.dC * inner.g, do=a.dh * inner.tau, dg=a.dC * inner.i)  # B4-B7
+
+
+@inline
+def carry_cec(p, r, a, before, window):
     """The truncation of 1997 (M2): dz_{t+1} is dropped from dh_t."""
     return Carry(dh=fill(a.dh, 0.0), dC=r.C_C * a.dC)
 
 
 @inline
-def carry_local(p, r, a):
+def carry_local(p, r, a, before, window):
     """The gradient of one step (M3): everything at t+1 is dropped."""
     return Carry(dh=fill(a.dh, 0.0), dC=fill(a.dC, 0.0))
+
+
+@inline
+def carry_window(p, r, a, before, window):
+    """Windows of so many steps (M4): all of it is dropped where step t begins one; `before` is t - 1."""
+    if before > 0 and before % window == 0:
+        return Carry(dh=fill(a.dh, 0.0), dC=fill(a.dC, 0.0))
+    return carry_full(p, r, a)
 
 
 @inline

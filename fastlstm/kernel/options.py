@@ -9,15 +9,17 @@ from importlib import import_module
 from fastlstm import measures
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.registers import Fixed, store_column
-from fastlstm.kernel.lstm import LOSSES
+from fastlstm.kernel.lstm import LOSSES, READOUTS
 
-# The code of the loss and, for each of these hooks of groups/__init__.py, the functions of all followers that have it
-Options = namedtuple("Options", "loss start add start_back add_back")
+# The codes of loss and read-out and, for each of these hooks of groups/__init__.py, the functions of all followers that
+# have it
+Options = namedtuple("Options", "loss readout start add start_back add_back")
+HOOKS = Options._fields[2:]
 
 
-def options(loss, followers):
-    """The options of a loss and of followers by name: modules, or anything that has hooks as attributes."""
-    return Options(LOSSES[loss], *(Fixed(hooks(name, followers)) for name in Options._fields[1:]))
+def options(loss, readout, followers):
+    """The options of a loss, a read-out, and followers by name: modules, or anything that has hooks as attributes."""
+    return Options(LOSSES[loss], READOUTS[readout], *(Fixed(hooks(name, followers)) for name in HOOKS))
 
 
 def hooks(name, followers):

@@ -13,20 +13,20 @@ from fastlstm.kernel.forward_pass import Window, forward, restart_forward, start
 from fastlstm.kernel.gradient_rows import ALL, store_gradients
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.memory import load
-from fastlstm.kernel.lanes.registers import load_registers, store_registers
+from fastlstm.kernel.lanes.registers import load_registers, mapped, store_registers
 from fastlstm.kernel.lanes.simd import LANES
-from fastlstm.kernel.lstm import Parameters, Record, State
+from fastlstm.kernel.lstm import Carry, Inner, Parameters, Record, State
 from fastlstm.kernel.random import C_0, H_0, VALUES
-from fastlstm.kernel.widened import Rows
+from fastlstm.kernel.widened import Rows, of_kind
 
-Scratch = namedtuple("Scratch", "values x target dx record states full truncated gap")
+Scratch = namedtuple("Scratch", "values last x target dx record inner states full truncated gap")
 # All there is of a register of draws after both passes
 Done = namedtuple("Done", "p terms scratch ahead back")
 
 SEGMENT = 8192  # steps; bounds the record of a register to 16 MiB
 
 
-def _aligned(shape, dtype):
+def aligned(shape, dtype):
     """Rows that begin on cache lines; without that, loads and stores were 15% slower."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.empty(size + 64, np.uint8)
@@ -34,28 +34,32 @@ def _aligned(shape, dtype):
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def _pair(shape, dtype):
+def pair_of_arrays(shape, dtype):
     """Sizes and exponents."""
-    return Rows(_aligned(shape, dtype), _aligned(shape, np.int32 if dtype == "float32" else np.int64))
+    return Rows(aligned(shape, dtype), aligned(shape, np.int32 if dtype == "float32" else np.int64))
 
 
-def allocate_scratch(dtype, steps, *, inputs=False, wide=False):
-    """Working memory for one thread: values (16), x, target and dx (steps), record and segment states.
+def allocate_scratch(dtype, steps, *, inputs=False, inner=False, wide=False):
+    """Working memory for one thread: values (16), dh_T and dC_T, x, target and dx (steps), record and segment states.
 
     The record decides with which kind of number the passes compute: plain or, where `wide`, wide.
     """
-    numbers = _pair if wide else _aligned
+    numbers = pair_of_arrays if wide else aligned
     segments = -(-steps // SEGMENT)
+    last = aligned((len(Carry._fields), LANES), dtype)
+    last[:] = 0.0
     return Scratch(
-        values=_aligned((VALUES, LANES), dtype),
-        x=_aligned((steps, LANES), dtype),
-        target=_aligned((steps, LANES), dtype),
-        dx=_aligned((steps if inputs else 0, LANES), dtype),
+        values=aligned((VALUES, LANES), dtype),
+        last=last,
+        x=aligned((steps, LANES), dtype),
+        target=aligned((steps, LANES), dtype),
+        dx=aligned((steps if inputs else 0, LANES), dtype),
         record=numbers((min(steps, SEGMENT), len(Record._fields), LANES), dtype),
+        inner=numbers((min(steps, SEGMENT) if inner else 0, len(Inner._fields), LANES), dtype),
         states=numbers((segments, len(State._fields), LANES), dtype),
-        full=_pair((ALL, LANES), dtype),
-        truncated=_pair((ALL, LANES), dtype),
-        gap=_pair((ALL, LANES), dtype),
+        full=pair_of_arrays((ALL, LANES), dtype),
+        truncated=pair_of_arrays((ALL, LANES), dtype),
+        gap=pair_of_arrays((ALL, LANES), dtype),
     )
 
 
@@ -67,6 +71,11 @@ def load_unit(scratch):
 
 
 @inline
+def _of_kind(v, array):
+    return of_kind(array, v)
+
+
+@inline
 def run_draws(scratch, terms, out, options):
     """Both passes over all segments; the gradients of the full mode end in scratch.full."""
     p, state = load_unit(scratch)
@@ -75,7 +84,8 @@ def run_draws(scratch, terms, out, options):
     for segment in range(segments):
         store_registers(scratch.states, (segment,), ahead.state)
         ahead = forward(p, ahead, scratch, terms, _window(segment, terms), options)
-    back = start_backward(ahead.state.C, options)
+    last = mapped(_of_kind, (load_registers(Carry, scratch.last, ()),), (scratch.record,))
+    back = start_backward(last, options)
     for segment in range(segments - 1, -1, -1):
         if segment < segments - 1:
             state = load_registers(State, scratch.states, (segment,))

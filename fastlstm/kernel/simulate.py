@@ -23,10 +23,10 @@ from fastlstm.kernel.options import any_suspect, column_writers, group_modules, 
 from fastlstm.kernel.passes import allocate_scratch, run_draws
 from fastlstm.kernel.random import VALUES, Draws, distributions, draw_values
 
-# What a point asks for: the source of its inputs, and the distribution of its targets (a table of one)
-Setting = namedtuple("Setting", "source targets first_loss_step saturation")
+# What a point asks for: the source of its inputs, the distribution of its targets (a table of one), and more of Terms
+Setting = namedtuple("Setting", "source targets first_loss_step saturation window")
 # Arrays (columns, draws): the 16 drawn values, whether the draw is suspect, and one for each group
-Columns = namedtuple("Columns", ("values", "suspect", *measures.GROUPS))
+ColumnArrays = namedtuple("ColumnArrays", ("values", "suspect", *measures.GROUPS))
 # Where a register of draws goes: the columns, and its first draw
 Out = namedtuple("Out", "columns start")
 
@@ -41,16 +41,23 @@ def with_always(groups):
 def allocate_columns(stored, draws, groups, steps):
     """Memory for the columns of `draws` draws; a group that is not computed has none."""
     sizes = {g: len(measures.group(g, steps)) if g in with_always(groups) else 0 for g in measures.GROUPS}
-    return Columns(
+    types = {g: measures.STORED.get(g, stored) for g in measures.GROUPS}
+    return ColumnArrays(
         values=np.empty((VALUES, draws), stored),
         suspect=np.empty((1, draws), stored),
-        **{g: np.full((size, draws), np.nan, stored) for g, size in sizes.items()},
+        **{g: np.full((size, draws), np.nan, types[g]) for g, size in sizes.items()},
     )
 
 
-def setting(source, *, target=("constant", 0.0), first_loss_step=0, saturation=0.1):
+def memory_for(dtype, groups, steps, *, wide=False):
+    """Working memory for one thread that computes these groups."""
+    inner = "gate_grads" in group_modules(with_always(groups))
+    return allocate_scratch(dtype, steps, inner=inner, wide=wide)
+
+
+def setting(source, *, target=("constant", 0.0), first_loss_step=0, saturation=0.1, window=1):
     """A Setting; `target` is a distribution by name and arguments."""
-    return Setting(source, distributions([target]), first_loss_step, float(saturation))
+    return Setting(source, distributions([target]), first_loss_step, float(saturation), window)
 
 
 def _simulation_signature(dtype, stored, wide):
@@ -86,25 +93,25 @@ TARGETS = {"none": _no_targets, "distribution": _random_targets, "delay": _delay
 
 
 @cache
-def build_simulation(dtype, stored, process, loss, target, groups, wide=False):
+def build_simulation(dtype, stored, process, loss, readout, target, groups, wide=False):
     """The kernel that makes the draws of the given numbers, whole registers of them, and fills columns.
 
-    dtype, stored: the type computed in and the type of the columns; process, target, loss: keys of PROCESSES, TARGETS
-    and LOSSES; groups: measure groups; wide: with wide numbers.
+    dtype, stored: the type computed in and the type of the columns; process, target, loss, readout: keys of PROCESSES,
+    TARGETS, LOSSES and READOUTS; groups: measure groups; wide: with wide numbers.
     """
     computed = with_always(groups)
     modules = group_modules(computed)
-    OPTIONS = options(loss, modules)
-    WRITERS = column_writers(computed, Columns._fields)
+    OPTIONS = options(loss, readout, modules)
+    WRITERS = column_writers(computed, ColumnArrays._fields)
     fill_inputs, fill_targets = PROCESSES[process], TARGETS[target]
     suspect = any_suspect([suspicion.suspect, *hooks("suspect", modules)])
 
-    @kernel(_simulation_signature(dtype, stored, wide), (dtype, stored, process, loss, target, groups, wide))
+    @kernel(_simulation_signature(dtype, stored, wide), (dtype, stored, process, loss, readout, target, groups, wide))
     def simulate(seed, stream, numbers, steps, table, setting, scratch, columns):
         align_stack()
         table, setting, scratch, columns = uncounted((table, setting, scratch, columns))
         numbers = uncounted(numbers)
-        terms = Terms(steps, setting.first_loss_step, setting.saturation)
+        terms = Terms(steps, setting.first_loss_step, setting.saturation, setting.window)
         for start in range(0, len(numbers), LANES):
             draws = Draws(seed, stream, load_lanes(numbers, (start,), LANES))
             out = Out(columns, start)

@@ -45,7 +45,7 @@ def suspect_sums(rows, h_0, C_0, steps, extent):
     has_C = C_0 != 0.0 if steps == 1 else C_0 == C_0
     lost = extent.has_loss & _suspect_sum(rows, READOUT + 1)
     k = load(rows.exponents, (0,))
-    alive = extent.has_loss & (k > EXPONENT_OF_ZERO(k))
+    alive = k > EXPONENT_OF_ZERO(k)
     for row in range(0, READOUT, 3):
         reached = alive & has_C if row == 0 else alive
         lost = lost | (reached & has_h & _suspect_sum(rows, row))

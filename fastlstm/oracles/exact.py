@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 from mpmath import mp
 
 Number = Any  # mpmath has no types: an mpf, or an mpc inside `complex_step`
-Mode = Literal["full", "cec", "local"]
+Mode = Literal["full", "cec", "local", "window"]
 
 
 class Trace(NamedTuple):
@@ -43,7 +43,8 @@ class Trace(NamedTuple):
 class Gradients(NamedTuple):
     """params: 14 numbers, x: T, dh and dC: the adjoints of steps 0..T; h0 and C0 are their first entries.
 
-    dh and dC are None from `central_differences` and `complex_step`.
+    steps: by name those of steps 1..T, as in `fastlstm.StepGradients`. dh, dC and steps are None from
+    `central_differences` and `complex_step`.
     """
 
     params: list[Number]
@@ -52,6 +53,7 @@ class Gradients(NamedTuple):
     C0: Number
     dh: list[Number] | None = None
     dC: list[Number] | None = None
+    steps: dict[str, list[Number]] | None = None
 
 
 def number(value: Any) -> Number:
@@ -109,9 +111,15 @@ def gradients(
     mode: Mode = "full",
     *,
     delta: Sequence[Number] | None = None,
+    window: int = 1,
+    dh_T: Number = 0,
+    dC_T: Number = 0,
     digits: int = 50,
 ) -> Gradients:
-    """Backpropagate dy, or delta = dL/dz^y where that is given, through the unit."""
+    """Backpropagate dy, or delta = dL/dz^y where that is given, through the unit.
+
+    window: the steps of a window, for that mode; dh_T, dC_T: what comes in through the last state.
+    """
     trace = forward(params, x, h0, C0, digits=digits)
     with mp.workdps(digits):
         W_hf, W_xf, _, W_hi, W_xi, _, W_ho, W_xo, _, W_hc, W_xc, _, W_y, _ = map(number, params)
@@ -124,15 +132,17 @@ def gradients(
         dx: list[Number] = []
         dh: list[Number] = []
         dC: list[Number] = []
-        dh_next = dC_next = mp.zero  # what reaches h_t and C_t from step t + 1: the sum in B2, and f dC in B3
+        steps: dict[str, list[Number]] = {}
+        # what reaches h_t and C_t from step t + 1: the sum in B2, and f dC in B3
+        dh_next, dC_next = number(dh_T), number(dC_T)
         for t in reversed(range(len(x))):
             delta_t = number(delta[t])
             dh_t = W_y * delta_t + dh_next  # B2
             dC_t = dh_t * trace.kappa[t] + dC_next  # B3
-            dz_f = dC_t * C_before[t] * trace.slope_f[t]  # B5, B8
-            dz_i = dC_t * trace.g[t] * trace.slope_i[t]  # B6, B8
-            dz_o = dh_t * trace.tanh_C[t] * trace.slope_o[t]  # B4, B8
-            dz_c = dC_t * trace.i[t] * trace.slope_c[t]  # B7, B8
+            do, df = dh_t * trace.tanh_C[t], dC_t * C_before[t]  # B4, B5
+            di, dg = dC_t * trace.g[t], dC_t * trace.i[t]  # B6, B7
+            dz_f, dz_i = df * trace.slope_f[t], di * trace.slope_i[t]  # B8
+            dz_o, dz_c = do * trace.slope_o[t], dg * trace.slope_c[t]
             x_t = number(x[t])
             step = [
                 term
@@ -144,13 +154,19 @@ def gradients(
             dx.append(W_xf * dz_f + W_xi * dz_i + W_xo * dz_o + W_xc * dz_c)  # B14
             dh.append(dh_t)
             dC.append(dC_t)
-            if mode == "full":
+            now = {"dh": dh_t, "dC": dC_t, "df": df, "di": di, "do": do, "dg": dg}
+            now |= {"dz_f": dz_f, "dz_i": dz_i, "dz_o": dz_o, "dz_c": dz_c, "dz_y": delta_t}
+            now |= dict(zip(("dW_hf_t", "dW_hi_t", "dW_ho_t", "dW_hc_t"), step[0:12:3], strict=True))
+            for name, value in now.items():
+                steps.setdefault(name, []).insert(0, value)
+            dh_next = dC_next = mp.zero
+            if mode == "full" or (mode == "window" and (t == 0 or t % window > 0)):  # t counts from 0
                 dh_next = W_hf * dz_f + W_hi * dz_i + W_ho * dz_o + W_hc * dz_c  # B2, and B15 at t = 1
-            if mode != "local":
+            if mode in ("full", "cec") or (mode == "window" and (t == 0 or t % window > 0)):
                 dC_next = trace.f[t] * dC_t  # B3, and B16 at t = 1
         dh.append(dh_next)
         dC.append(dC_next)
-        return Gradients(params=total, x=dx[::-1], h0=dh_next, C0=dC_next, dh=dh[::-1], dC=dC[::-1])
+        return Gradients(total, dx[::-1], dh_next, dC_next, dh[::-1], dC[::-1], steps)
 
 
 def objective(

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
-Mode = Literal["full", "cec", "local"]
+Mode = Literal["full", "cec", "local", "window"]
 LossKind = Literal["sum", "last", "mse", "bce"]
+Readout = Literal["sigmoid", "linear"]
 Quantities = dict[str, Any]
 
 GATES = {"f": "f", "i": "i", "o": "o", "c": "g"}  # the letter in a gate's parameters -> its value
@@ -69,6 +70,7 @@ class Gradients(NamedTuple):
     """params (draws, 14), x (draws, steps), h0 and C0 (draws,).
 
     dh and dC (draws, steps + 1) are the adjoints: column t holds dh_t and dC_t, column 0 repeats h0 and C0.
+    df, di, do, dg (draws, steps): of the gates and the candidate.
     """
 
     params: Array
@@ -77,6 +79,10 @@ class Gradients(NamedTuple):
     C0: Array
     dh: Array
     dC: Array
+    df: Array
+    di: Array
+    do: Array
+    dg: Array
 
 
 class Loss(NamedTuple):
@@ -159,10 +165,15 @@ ENDS: dict[str, dict[str, str]] = {  # once, after the last step back: the sums 
     "B16": {"dC0": "f[1] * dC[1]"},
 }
 
-MODES: dict[Mode, dict[str, str]] = {  # M1 to M3: the expressions that a mode replaces
+READOUTS: dict[Readout, dict[str, str]] = {"sigmoid": {}, "linear": {"y": "z_y[t]"}}  # what a read-out replaces
+MODES: dict[Mode, dict[str, str]] = {  # M1 to M4: the expressions that a mode replaces; step t ends a window
     "full": {},
     "cec": {"back": "zero", "dh0": "zero"},
     "local": {"back": "zero", "carry": "zero", "dh0": "zero", "dC0": "zero"},
+    "window": {
+        "back": f"({BACKWARD['B2']['back']}) if t % window else zero",
+        "carry": f"({BACKWARD['B3']['carry']}) if t % window else zero",
+    },
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sigmoid": sigmoid, "tanh": np.tanh, "sigmoid_slope": sigmoid_slope, "tanh_slope": tanh_slope, "clip": np.clip,
@@ -215,9 +226,11 @@ def backward_quantities(
     return values
 
 
-def forward(params: ArrayLike, x: ArrayLike, h0: ArrayLike = 0.0, C0: ArrayLike = 0.0) -> Trace:
+def forward(
+    params: ArrayLike, x: ArrayLike, h0: ArrayLike = 0.0, C0: ArrayLike = 0.0, *, readout: Readout = "sigmoid"
+) -> Trace:
     """Run the unit over x and return every gate, state and pre-activation."""
-    values = forward_quantities(*_arguments(params, x, h0, C0))
+    values = forward_quantities(*_arguments(params, x, h0, C0), READOUTS[readout])
     return Trace(*(np.stack(values[name][1:-1], axis=1) for name in Trace._fields))
 
 
@@ -230,18 +243,21 @@ def gradients(
     mode: Mode = "full",
     *,
     delta: ArrayLike | None = None,
+    window: int = 1,
 ) -> Gradients:
     """Backpropagate dy (draws, steps) through the unit.
 
     Where `delta` (draws, steps) is given it is taken for B1 and dy is not read: the cross-entropy loss knows
-    delta_t itself, and dividing and multiplying by a slope that has underflowed would lose it.
+    delta_t itself, and dividing and multiplying by a slope that has underflowed would lose it. `window`: the steps of
+    a window, for that mode.
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode must be one of {get_args(Mode)}, not {mode!r}")
     p, x, h0, C0 = _arguments(params, x, h0, C0)
     replaced = MODES[mode] | ({} if delta is None else {"delta": "dy[t]"})
     dL_dy_or_delta = np.broadcast_to(np.asarray(dy if delta is None else delta, x.dtype), x.shape)
-    values = backward_quantities(forward_quantities(p, x, h0, C0), dL_dy_or_delta, replaced)
+    trace = forward_quantities(p, x, h0, C0) | {"window": window}
+    values = backward_quantities(trace, dL_dy_or_delta, replaced)
     values["dh"][0], values["dC"][0] = values["dh0"], values["dC0"]
     return Gradients(
         params=np.stack([values[f"grad_{name}"] for name in NAMES], axis=1),
@@ -250,6 +266,7 @@ def gradients(
         C0=values["dC0"],
         dh=np.stack(values["dh"][:-1], axis=1),
         dC=np.stack(values["dC"][:-1], axis=1),
+        **{name: np.stack(values[name][1:-1], axis=1) for name in ("df", "di", "do", "dg")},
     )
 
 
@@ -267,15 +284,20 @@ def jacobians(params: ArrayLike, x: ArrayLike, h0: ArrayLike = 0.0, C0: ArrayLik
     return np.stack([np.stack([f, a], axis=-1), np.stack([kappa * f, kappa * a + b], axis=-1)], axis=-2)  # J4
 
 
-def loss_and_dy(kind: LossKind, y: Array, target: ArrayLike, z_y: Array, *, silent_steps: int = 0) -> Loss:
-    """The loss of outputs y = s(z_y) and its gradient; the first `silent_steps` steps carry no loss.
+def loss_and_dy(
+    kind: LossKind, y: Array, target: ArrayLike, z_y: Array, *, silent_steps: int = 0, readout: Readout = "sigmoid"
+) -> Loss:
+    """The loss of outputs y = s(z_y), or y = z_y, and its gradient; the first `silent_steps` steps carry no loss.
 
     sum and last do not read the target. z_y is needed because y rounds to 1 from z_y = 37 on, where 1 - y,
     log(1 - y) and y - target still have a value.
     """
     target = np.broadcast_to(np.asarray(target, y.dtype), y.shape)
-    slope = sigmoid_slope(z_y)
-    y_minus_target = (1 - target) * y - target * sigmoid(-z_y)  # exact in the tail, where target is 0 or 1
+    if readout == "sigmoid":
+        slope = sigmoid_slope(z_y)
+        y_minus_target = (1 - target) * y - target * sigmoid(-z_y)  # exact in the tail, where target is 0 or 1
+    else:
+        slope, y_minus_target = np.ones_like(z_y), y - target
     heard = np.broadcast_to(np.arange(y.shape[1]) >= silent_steps, y.shape)
     if kind == "sum":  # L1
         terms, dy = y, np.ones_like(y)

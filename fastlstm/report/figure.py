@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib.figure
 
+from fastlstm.printable import printable
 from fastlstm.report.run_data import RunData
 from fastlstm.report.style import WIDTH
 
@@ -44,7 +45,7 @@ def sheet(height: float, *, width: float = WIDTH, **grid: Any) -> tuple[matplotl
 def finish(figure: matplotlib.figure.Figure, name: str, title: str, *, note: str = "") -> Drawing:
     """Set the title, in as many lines as it needs."""
     letters = round(figure.get_figwidth() * _LETTERS)
-    lines = textwrap.wrap(title, letters)
+    lines = textwrap.wrap(printable(title), letters)
     figure.set_figheight(figure.get_figheight() + _LINE * (len(lines) - 1))
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12, fontweight="bold")
     return Drawing(name, title, figure, note)

@@ -208,10 +208,10 @@ def draw_dot(axes: Axes, row: pd.Series, quantity: Quantity) -> Axes:
     axes.hlines(0, *ends, color=colour, linewidth=3)
     at = float(np.clip(row["estimate"], low, high))
     axes.plot(at, 0, _MARKS[verdict], color=colour, markerfacecolor=inside, markersize=9)
-    said = percent(row["estimate"]) if quantity.is_share else number(row["estimate"], digits=4)
+    words = percent(row["estimate"]) if quantity.is_share else number(row["estimate"], digits=4)
     ends_said = [number(100 * row[end] if quantity.is_share else row[end], digits=4) for end in ("low", "high")]
     side = "left" if row["estimate"] < (low + high) / 2 else "right"
-    text = f"{said} ({ends_said[0]} to {ends_said[1]}{'%' if quantity.is_share else ''})"
+    text = f"{words} ({ends_said[0]} to {ends_said[1]}{'%' if quantity.is_share else ''})"
     axes.annotate(text, (at, 0), (0, 9), textcoords="offset points", ha=side, fontsize=9.5)
     axes.set_ylim(-0.6, 1)
     axes.set_yticks([])

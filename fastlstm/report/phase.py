@@ -20,11 +20,13 @@ from fastlstm.report.style import BLUE, INK
 MEASURE = "lyapunov_1"
 _MOST_PANELS = 12
 SHARE = Quantity("share of draws with an exponent above 0", is_share=True)
+_LONG = 60  # characters of a place in a title
 
 
 def fits(run: RunData) -> bool:
-    """The exponents were counted, at more than one point."""
-    return run.has(MEASURE) and bool(run.axes())
+    """The exponents were counted, at more than one point; several axes of distributions have names without room."""
+    wordy = sum(isinstance(values[0], str) for values in run.axes().values())
+    return run.has(MEASURE) and bool(run.axes()) and wordy <= 1
 
 
 def draw(run: RunData) -> list[Drawing]:
@@ -59,13 +61,18 @@ def _only_shares_are_asked_for(run: RunData) -> bool:
 
 
 def _finding(table: pd.DataFrame, arrangement: Arrangement) -> str:
-    rows = table.to_dict("records")
-    low, high = (choose(rows, key=lambda row: row["estimate"]) for choose in (min, max))
-    if high["estimate"] == low["estimate"]:
-        return f"{percent(high['estimate'])} of exponents are above 0, at every point"
-    at = [", ".join(f"{axis} = {label(row[axis])}" for axis in arrangement.shown) for row in (low, high)]
-    least, most = percent(low["estimate"]), percent(high["estimate"])
+    estimates = table["estimate"]
+    if estimates.max() == estimates.min():
+        return f"{percent(estimates.max())} of exponents are above 0, at every point"
+    at = [_place(table, arrangement, point) for point in (estimates.idxmin(), estimates.idxmax())]
+    least, most = percent(estimates.min()), percent(estimates.max())
     return f"From {least} of exponents are above 0, at {at[0]}, to {most} at {at[1]}"
+
+
+def _place(table: pd.DataFrame, arrangement: Arrangement, point: Any) -> str:
+    """A point by its values on the axes, or by its number where these are long, as of distributions."""
+    values = ", ".join(f"{axis} = {label(table.loc[point, axis])}" for axis in arrangement.shown)
+    return values if len(values) <= _LONG else f"point {point}"
 
 
 def _map(run: RunData, name: str, *, shares: bool) -> Drawing:

@@ -53,7 +53,7 @@ def inline(svg: bytes, *, title: str, prefix: str) -> str:
     for colour, name in PAGE_COLOURS.items():
         text = text.replace(colour, f"var({name})")
     start = f'<svg role="img" aria-label="{title}"'
-    return re.sub(r'<svg (?:width|height)="[^"]*" (?:width|height)="[^"]*"', start, _shorter(text), count=1)
+    return re.sub(r'<svg (?:width|height)="[^"]*" (?:width|height)="[^"]*"', lambda _: start, _shorter(text), count=1)
 
 
 def _shorter(text: str) -> str:

@@ -37,8 +37,8 @@ class Tally:
 
     def quantiles(self) -> dict[float, float]:
         """The values at regimes.QUANTILES, right to the width of a bin; NaN if there are no draws."""
-        found = quantiles(self.bins, self.counts, self.resolution, self.low, self.high)
-        return dict(zip(QUANTILES, found[1:-1], strict=True))
+        values = quantiles(self.bins, self.counts, self.resolution, self.low, self.high)
+        return dict(zip(QUANTILES, values[1:-1], strict=True))
 
     def median(self) -> float:
         """The value that half of the draws exceed."""

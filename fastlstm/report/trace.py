@@ -138,9 +138,9 @@ def draw_adjoints(axes: Axes, replayed: Replay) -> str:
     low = max(_DEEPEST, math.floor(finite.min(initial=0.0))) if len(finite) else -1
     low, high = min(low, high - 1), max(high, low + 1)
     for size, name, colour in ((sizes.dh, "|dL/dh$_t$|", PURPLE), (sizes.dC, "|dL/dC$_t$|", VERMILION)):
-        known = np.where(np.isfinite(size), np.maximum(size, 4 * low - 3 * high), np.nan)
+        heights = np.where(np.isfinite(size), np.maximum(size, 4 * low - 3 * high), np.nan)
         mark = "o" if len(size) <= _MARKED else None
-        axes.plot(np.arange(len(size)), known, color=colour, linewidth=1.5, marker=mark, markersize=3)
+        axes.plot(np.arange(len(size)), heights, color=colour, linewidth=1.5, marker=mark, markersize=3)
         label_end(axes, float(np.clip(size[-1], low, high)), name, colour)
     axes.set_ylim(low, high)
     decades(axes.yaxis)

@@ -150,7 +150,7 @@ class Spec(Model):
     def row_layout(self) -> RowLayout:
         """The columns of the rows."""
         longest = max(self.steps.grid) if isinstance(self.steps, Grid) else self.steps
-        return row_layout(self.axes(), state=self.state, groups=self.measure.groups, longest=longest)
+        return row_layout(self.axes(), state=self.state, groups=self.measure.computed, longest=longest)
 
     def series(self) -> Series | None:
         """The series of a file input as it is fed in: float64, shape (rows,), read-only; or None."""

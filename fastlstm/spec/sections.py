@@ -11,7 +11,7 @@ from fastlstm.spec.grids import Griddable, Model, OneKeyTable, rule_broken
 if TYPE_CHECKING:
     GroupName = str
 else:
-    GroupName = Literal[GROUPS]
+    GroupName = Literal[tuple(name for name in GROUPS if name != "window")]  # asked for by a length
 
 
 class State(Model):
@@ -54,8 +54,13 @@ class Loss(Model):
     target: Target | None = Field(
         default=None, description="For mse and bce: a number, a distribution, or { delay = { steps = k } }."
     )
+    readout: Literal["sigmoid", "linear"] = Field(
+        default="sigmoid", description="The output y_t: s(W_y h_t + b_y), or W_y h_t + b_y itself."
+    )
 
     def rule(self) -> str | None:
+        if self.kind == "bce" and self.readout == "linear":
+            return 'bce needs outputs between 0 and 1; choose readout = "sigmoid", or mse'
         if (self.kind in ("mse", "bce")) == (self.target is not None):
             return None
         if self.target is None:
@@ -84,6 +89,10 @@ class Measuring(Model):
         default=1e-6, description="A draw vanished if |dh_0| and |dC_0| are both below this."
     )
 
+    window: Annotated[int, Field(ge=1, lt=10**6)] | None = Field(
+        default=None, description="The group truncation also compares windows of so many steps, counted from the first."
+    )
+
     @field_validator("groups")
     @classmethod
     def _in_declared_order(cls, groups: tuple[GroupName, ...]) -> tuple[GroupName, ...]:
@@ -91,7 +100,14 @@ class Measuring(Model):
             raise rule_broken("lists a group twice; list every group once")
         return tuple(name for name in GROUPS if name in groups)
 
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """The groups, and with a window that of its columns, in declared order."""
+        return tuple(name for name in GROUPS if name in self.groups or (name == "window" and self.window is not None))
+
     def rule(self) -> str | None:
+        if self.window is not None and "truncation" not in self.groups:
+            return 'window is for the group truncation; add "truncation" to groups, or remove window'
         return None if self.vanished < self.exploded else "vanished must be less than exploded"
 
 

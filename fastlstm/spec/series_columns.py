@@ -77,7 +77,7 @@ def _no_number(row: int, what: str) -> SeriesError:
 
 
 @dataclass(frozen=True)
-class Columns:
+class SeriesColumns:
     """The numbers, the labels of `by`, and other columns of dates, labels and counts for `order_notes`."""
 
     numbers: Numbers

@@ -1,4 +1,4 @@
-"""Columns of a CSV file: each cell of the series read as it is written, and named where it is no number."""
+"""SeriesColumns of a CSV file: each cell of the series read as it is written, and named where it is no number."""
 
 import gzip
 import io
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 
-from fastlstm.spec.series_columns import MAX_BYTES, MAX_ROWS, NO_LABELS, Columns, Numbers, SeriesError, Wanted
+from fastlstm.spec.series_columns import MAX_BYTES, MAX_ROWS, NO_LABELS, Numbers, SeriesColumns, SeriesError, Wanted
 from fastlstm.spec.toml import show
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -27,7 +27,7 @@ class CsvStyle(NamedTuple):
     comment: str | None
 
 
-def csv_columns(data: bytes, names: Wanted, style: CsvStyle, *, compressed: bool) -> Columns:
+def csv_columns(data: bytes, names: Wanted, style: CsvStyle, *, compressed: bool) -> SeriesColumns:
     """The wanted columns of the bytes of a file. Raises SeriesError."""
     if (style.decimal or ".") == (style.separator or ","):
         raise SeriesError("decimal", "must differ from separator, which is a comma if it is left out")
@@ -63,7 +63,7 @@ def csv_columns(data: bytes, names: Wanted, style: CsvStyle, *, compressed: bool
     if names.by is not None:
         labels = table[names.by]
         labels = pc.if_else(pc.equal(labels, ""), None, labels)
-    return Columns(_numbers(table[names.column], style), labels, {name: table[name] for name in others})
+    return SeriesColumns(_numbers(table[names.column], style), labels, {name: table[name] for name in others})
 
 
 def _as_utf8(data: bytes) -> bytes:

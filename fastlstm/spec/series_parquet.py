@@ -1,15 +1,15 @@
-"""Columns of a Parquet file, its checksums checked, and no other column decoded."""
+"""SeriesColumns of a Parquet file, its checksums checked, and no other column decoded."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fastlstm.spec.series_columns import MAX_BYTES, MAX_ROWS, NO_LABELS, Columns, Numbers, SeriesError, Wanted
+from fastlstm.spec.series_columns import MAX_BYTES, MAX_ROWS, NO_LABELS, Numbers, SeriesColumns, SeriesError, Wanted
 from fastlstm.spec.toml import show
 
 _MOST_OTHERS, _MOST_ROWS_OF_OTHERS = 8, 10**6
 
 
-def parquet_columns(data: bytes, names: Wanted) -> Columns:
+def parquet_columns(data: bytes, names: Wanted) -> SeriesColumns:
     """The wanted columns of the bytes of a file. Raises SeriesError."""
     try:
         # pages without a checksum are read as they are
@@ -21,11 +21,11 @@ def parquet_columns(data: bytes, names: Wanted) -> Columns:
         names.check(schema.names)
         numbers = Numbers.of(_column(file, names.column))
         if names.by is not None:
-            return Columns(numbers, _column(file, names.by).cast(pa.string()))
+            return SeriesColumns(numbers, _column(file, names.by).cast(pa.string()))
         others = [each.name for each in schema if each.name != names.column and _tells_order(each.type)]
         if rows > _MOST_ROWS_OF_OTHERS or len(set(others)) < len(others):
             others = []
-        return Columns(numbers, NO_LABELS, {name: _column(file, name) for name in others[:_MOST_OTHERS]})
+        return SeriesColumns(numbers, NO_LABELS, {name: _column(file, name) for name in others[:_MOST_OTHERS]})
     except (pa.ArrowException, OSError, ValueError, NotImplementedError, KeyError) as error:
         raise SeriesError("file", f"cannot be read: {show(str(error), 200)}") from None
 

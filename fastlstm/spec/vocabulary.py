@@ -125,7 +125,7 @@ def vocabulary(spec: Spec) -> Vocabulary:
         constants=layout.as_columns(of_points),
         columns=columns,
         counted=[*measures.FLAGS, *(each.name for each in layout.measures if each.resolution is not None)],
-        groups=spec.measure.groups,
+        groups=spec.measure.computed,
         has_rows=spec.store.rows != "none",
     )
 

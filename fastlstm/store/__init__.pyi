@@ -16,8 +16,8 @@ from .errors import OtherSpec as OtherSpec
 from .errors import StoreError as StoreError
 from .files import check_replaceable as check_replaceable
 from .files import write_files as write_files
-from .folder import Problem as Problem
-from .journal import VERDICTS as VERDICTS
+from .folder import Finding as Finding
+from .journal import CLAIMS_TABLE as CLAIMS_TABLE
 from .journal import PartEntry as PartEntry
 from .journal import PartId as PartId
 from .reading import content_hash as content_hash

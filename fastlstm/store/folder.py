@@ -21,7 +21,7 @@ DISK = Disk()
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Finding:
     """Something wrong: a file, as a path within the run directory; what; and its part, if it is a part's."""
 
     file: str
@@ -79,7 +79,7 @@ def refuse_strangers(path: Path, journals: dict[str, Journal]) -> None:
         raise MixedRuns("\n".join(lines))
 
 
-def strangers(journals: dict[str, Journal]) -> Iterator[Problem]:
+def strangers(journals: dict[str, Journal]) -> Iterator[Finding]:
     """The journals that have lines of another run, and how to go on."""
     for name, journal in journals.items():
         if journal.strangers:
@@ -90,7 +90,7 @@ def strangers(journals: dict[str, Journal]) -> Iterator[Problem]:
                 else "remove it, or give that run a directory of its own; the next run makes what is missing"
             )
             number = sum(journal.strangers.values())
-            yield Problem(name, f"has {'1 line' if number == 1 else f'{number:,} lines'} of {of}: {how}")
+            yield Finding(name, f"has {'1 line' if number == 1 else f'{number:,} lines'} of {of}: {how}")
 
 
 def read_whole(disk: Disk, path: Path, file: str, stored: Stored) -> bytes:

@@ -18,7 +18,7 @@ FORMAT = 1
 ROWS = "draws"
 COUNTS = "counts"
 TABLES = ("points", "regimes", "histograms", "claims")
-VERDICTS = "claims"
+CLAIMS_TABLE = "claims"
 """The table of what the draws say about claims, which are no part of the content."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -16,7 +16,7 @@ from pyarrow.fs import LocalFileSystem
 from fastlstm.store.disk import Disk, NotAFile
 from fastlstm.store.errors import Damaged, NotThere, disk_errors
 from fastlstm.store.folder import DISK, SPEC, read_journal, read_whole
-from fastlstm.store.journal import COUNTS, ROWS, VERDICTS, Journal, PartEntry, Stored, part_file, table_file
+from fastlstm.store.journal import CLAIMS_TABLE, COUNTS, ROWS, Journal, PartEntry, Stored, part_file, table_file
 from fastlstm.store.parquet import ColumnHash, decode
 from fastlstm.store.record import run_id
 from fastlstm.store.state import record_of
@@ -162,7 +162,7 @@ def content_hash(path: str | os.PathLike[str], *, disk: Disk = DISK) -> str:
                 file = part_file(ROWS, entry.part)
                 take(f"point {entry.part.point}", decode(read_whole(disk, path, file, entry.rows)))
         for name, stored in journal.tables.items():
-            if name == VERDICTS:
+            if name == CLAIMS_TABLE:
                 continue
             take(f"table {name}", decode(read_whole(disk, path, table_file(name), stored)))
     lines = [json.dumps([owner, name, columns[owner, name].digest()]) for owner, name in sorted(columns)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastlstm.store.disk import Disk, NotAFile, put
 from fastlstm.store.errors import Damaged, OtherFormat, OtherSpec
-from fastlstm.store.folder import PART_FILE, RUN, SPEC, Problem, look
+from fastlstm.store.folder import PART_FILE, RUN, SPEC, Finding, look
 from fastlstm.store.journal import FORMAT, RunId, Stored, natural, seal, unseal
 
 _RUN_LOCK = "_lock-run"
@@ -86,12 +86,12 @@ def unfinish(record: dict[str, Any]) -> None:
 
 def recover_record(
     disk: Disk, path: Path, spec: bytes, spec_hash: str, layout: Mapping[str, Any], *, tag: str
-) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     """The record of a directory that is opened to be written into, made if it is new, and the spec beside it.
 
     Also what is missing or not whole. The record is locked. Raises OtherSpec, OtherFormat, Damaged.
     """
-    dropped: tuple[Problem, ...] = ()
+    dropped: tuple[Finding, ...] = ()
     record = read_record(disk, path)
     try:
         stored_spec = disk.read(path / SPEC)
@@ -112,7 +112,7 @@ def recover_record(
     return record, dropped
 
 
-def _start_again(disk: Disk, path: Path, *, sharded: bool, same_spec: bool) -> tuple[Problem, ...]:
+def _start_again(disk: Disk, path: Path, *, sharded: bool, same_spec: bool) -> tuple[Finding, ...]:
     """Clear the way for a new record: nothing, unless the old one was lost.
 
     With it the layout is lost, and so what the parts are parts of: they are made again.
@@ -127,4 +127,4 @@ def _start_again(disk: Disk, path: Path, *, sharded: bool, same_spec: bool) -> t
         )
     for name in content.journals:
         disk.remove(path / name)
-    return (Problem(RUN, "missing or damaged; all parts are made again"),)
+    return (Finding(RUN, "missing or damaged; all parts are made again"),)

@@ -21,7 +21,7 @@ from fastlstm.store.folder import (
     RUN,
     SPEC,
     Content,
-    Problem,
+    Finding,
     look,
     read_whole,
     strangers,
@@ -49,7 +49,7 @@ def verify(
     repair: bool = False,
     examiner: Examiner | None = None,
     disk: Disk = DISK,
-) -> list[Problem]:
+) -> list[Finding]:
     """Read every file again and name all that is not as it was written.
 
     Checked are sizes and hashes, the number and the ids of the rows, that all parts have one schema, that no draw
@@ -74,7 +74,7 @@ def verify(
         tables, bad_tables = _check_tables(disk, path, journal)
         if examiner is not None and not of_parts:
             for name, wrong in examiner.tables(tables, finished=finished).items():
-                bad_tables[name] = Problem(table_file(name), wrong)
+                bad_tables[name] = Finding(table_file(name), wrong)
         problems += [problem for _, problem in sorted(bad_tables.items())]
         if repair and problems and of is not None and not mixed:
             for file in temporaries(content):
@@ -110,22 +110,22 @@ def _alone(disk: Disk, path: Path, *, writing: bool) -> Iterator[None]:
             disk.close(lock)
 
 
-def _check_record(disk: Disk, path: Path, record: Mapping[str, Any] | None, journal: Journal) -> Iterator[Problem]:
+def _check_record(disk: Disk, path: Path, record: Mapping[str, Any] | None, journal: Journal) -> Iterator[Finding]:
     if journal.damaged_lines or journal.torn:
         torn = " and a torn end" if journal.torn else ""
-        yield Problem(JOURNAL, f"the journals have {journal.damaged_lines} damaged lines{torn}")
+        yield Finding(JOURNAL, f"the journals have {journal.damaged_lines} damaged lines{torn}")
     if record is None:
-        yield Problem(RUN, "missing or damaged")
+        yield Finding(RUN, "missing or damaged")
         return
     if record["finished"] is not None and journal.totals() != record["totals"]:
-        yield Problem(JOURNAL, f"the journals have {journal.totals()}, the run was finished with {record['totals']}")
+        yield Finding(JOURNAL, f"the journals have {journal.totals()}, the run was finished with {record['totals']}")
     try:
         read_whole(disk, path, SPEC, Stored(*record["spec"]))
     except Damaged as error:
-        yield Problem(SPEC, str(error))
+        yield Finding(SPEC, str(error))
 
 
-def _check_parts(disk: Disk, path: Path, journal: Journal, examiner: Examiner | None) -> Iterator[Problem]:
+def _check_parts(disk: Disk, path: Path, journal: Journal, examiner: Examiner | None) -> Iterator[Finding]:
     schemas: dict[PartId, pa.Schema] = {}
     for entry in journal.in_order():
         intact: dict[str, bytes] = {}
@@ -133,54 +133,54 @@ def _check_parts(disk: Disk, path: Path, journal: Journal, examiner: Examiner | 
             try:
                 intact[file] = read_whole(disk, path, file, stored)
             except Damaged as error:
-                yield Problem(file, str(error), entry.part)
+                yield Finding(file, str(error), entry.part)
         rows_file, counts_file = part_file(ROWS, entry.part), part_file(COUNTS, entry.part)
         sound = len(intact) == len(entry.files())
         if rows_file in intact:
             data = intact[rows_file]
             if wrong := wrong_draws(decode(data, columns=["draw"])["draw"], entry):
                 sound = False
-                yield Problem(rows_file, wrong, entry.part)
+                yield Finding(rows_file, wrong, entry.part)
             schemas[entry.part] = pq.read_schema(pa.BufferReader(data)).remove_metadata()
         if sound and examiner is not None:
             rows = decode(intact[rows_file]) if rows_file in intact else None
             if wrong := examiner.part(entry, rows, decode(intact[counts_file])):
-                yield Problem(counts_file, wrong, entry.part)
+                yield Finding(counts_file, wrong, entry.part)
     usual = Counter(schemas.values()).most_common(1)
     for part, schema in schemas.items():
         if schema != usual[0][0]:
-            yield Problem(part_file(ROWS, part), "has other columns than the other parts", part)
+            yield Finding(part_file(ROWS, part), "has other columns than the other parts", part)
 
 
-def _check_ranges(journal: Journal, *, finished: bool) -> Iterator[Problem]:
+def _check_ranges(journal: Journal, *, finished: bool) -> Iterator[Finding]:
     point, following = -1, 0
     for entry in journal.in_order():
         if entry.part.point != point:
             point, following = entry.part.point, 0
         file = part_file(ROWS if entry.rows is not None else COUNTS, entry.part)
         if entry.first_draw > following and finished:
-            yield Problem(file, f"draws {following} .. {entry.first_draw - 1} before it are missing")
+            yield Finding(file, f"draws {following} .. {entry.first_draw - 1} before it are missing")
         following = entry.first_draw + entry.draws
 
 
-def _check_strays(content: Content, journal: Journal) -> Iterator[Problem]:
+def _check_strays(content: Content, journal: Journal) -> Iterator[Finding]:
     committed = {file for entry in journal.parts.values() for file in entry.files()}
     for file in sorted(content.files.keys() - committed - set(temporaries(content))):
         if not file.rpartition("/")[2].startswith((".", "_")):  # those no reader sees
-            yield Problem(
+            yield Finding(
                 file,
                 "does not belong to the run" if PART_FILE.fullmatch(file) is None else "is not committed",
             )
     for file in temporaries(content):
-        yield Problem(file, "was left by a process that died")
+        yield Finding(file, "was left by a process that died")
 
 
-def _check_tables(disk: Disk, path: Path, journal: Journal) -> tuple[dict[str, pa.Table], dict[str, Problem]]:
+def _check_tables(disk: Disk, path: Path, journal: Journal) -> tuple[dict[str, pa.Table], dict[str, Finding]]:
     """The tables that are as they were written, and the others' problems."""
     tables, bad = {}, {}
     for name, stored in journal.tables.items():
         try:
             tables[name] = decode(read_whole(disk, path, table_file(name), stored))
         except Damaged as error:
-            bad[name] = Problem(table_file(name), str(error))
+            bad[name] = Finding(table_file(name), str(error))
     return tables, bad

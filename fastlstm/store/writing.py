@@ -13,7 +13,7 @@ import pyarrow as pa
 from fastlstm.store.disk import Disk, append, make_folders, put, remove_if_possible
 from fastlstm.store.encoding import EncodedPart
 from fastlstm.store.errors import StoreError, disk_errors, locked
-from fastlstm.store.folder import DISK, JOURNAL, LOCK, SPEC, Problem, look, refuse_strangers, temporaries, tidy
+from fastlstm.store.folder import DISK, JOURNAL, LOCK, SPEC, Finding, look, refuse_strangers, temporaries, tidy
 from fastlstm.store.journal import (
     COUNTS,
     ROWS,
@@ -44,7 +44,7 @@ class RunDirectory:
     def __init__(self, path: Path, disk: Disk, provenance: Mapping[str, Any], shard: tuple[int, int] | None) -> None:
         self.path = path
         self.layout: dict[str, Any] = {}
-        self.dropped: tuple[Problem, ...] = ()
+        self.dropped: tuple[Finding, ...] = ()
         self._disk = disk
         self._shard = None if shard is None else f"{shard[0]}-of-{shard[1]}"
         self._tag = "" if shard is None else f".{self._shard}"
@@ -289,10 +289,10 @@ class RunDirectory:
             if file.endswith(f"{self._tag}.partial"):
                 self._disk.remove(self.path / file)
         for part in sorted(self._journal.refused):
-            self.dropped += (Problem(part_file(COUNTS, part), "the part is missing or not whole", part),)
+            self.dropped += (Finding(part_file(COUNTS, part), "the part is missing or not whole", part),)
         for name, stored in sorted(self._journal.tables.items()):
             if content.top.get(table_file(name)) != stored.size:
-                self.dropped += (Problem(table_file(name), "missing or not whole"),)
+                self.dropped += (Finding(table_file(name), "missing or not whole"),)
                 del self._journal.tables[name]
         if self._finished and (self.dropped or self._journal.totals() != record["totals"]):
             # First of all, so that at no time a run looks finished while parts are missing.

@@ -23,7 +23,7 @@ _SAMPLE_DRAWS = 8192
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Forecast:
     """The size of a run or a shard, and the time that what is left of it takes.
 
     bytes and seconds are extrapolated from a sample of the first and the last point that are left; compiling, which a
@@ -69,7 +69,7 @@ def estimate(
     mix_kernels: bool = False,
     display: Log | None = None,
     startup: float = 0.0,
-) -> Estimate:
+) -> Forecast:
     """Compute a small sample of what is left of a run or a shard, write nothing, and extrapolate.
 
     startup: the seconds that the run will take before its first draw, as this process did.
@@ -86,7 +86,7 @@ def estimate(
     rows = _kept(plan) * draws // plan.total
     display = display or Silent()
     computing, row_bytes = _sample(plan, left, threads, display) if left else (0.0, 0.0)
-    return Estimate(
+    return Forecast(
         path=os.fspath(out),
         points=plan.points,
         draws=draws,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LOG_EVERY_SECONDS = 30.0
 NOTEBOOK_EVERY_SECONDS = 0.5
-COMPILING = "compiling the kernel for this processor, once: about 20 s"
+COMPILING = "compiling the kernel for this processor, once: about 10 s"
 COMPILING_ANOTHER = "compiling another kernel for this processor, once: about 20 s"  # for draws of a wide range
 _LAST_SECONDS = 60.0  # the speed is that of the slices in the last minute
 _LEAST_SLICES = 8  # but of at least so many, where a slice takes longer

@@ -76,7 +76,10 @@ def mixture(sessions: Iterable[Mapping[str, Any]]) -> str:
 def show_versions() -> None:
     """Print what a report of a bug needs: versions, platform, processor, and the digest of the kernel's sources.
 
-    >>> show_versions()  # doctest: +ELLIPSIS
+    Examples
+    --------
+    >>> import fastlstm
+    >>> fastlstm.show_versions()  # doctest: +ELLIPSIS
     fastlstm...
     """
     from importlib.metadata import version

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from fastlstm import measures
 from fastlstm.kernel.inputs import source
 from fastlstm.kernel.lanes.simd import LANES
-from fastlstm.kernel.passes import allocate_scratch
 from fastlstm.kernel.random import distributions, stream_word
-from fastlstm.kernel.simulate import allocate_columns, build_simulation, setting
+from fastlstm.kernel.simulate import allocate_columns, build_simulation, memory_for, setting
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
 from fastlstm.spec.distributions import Distribution
@@ -49,7 +48,7 @@ class Simulation:
 
     def __init__(self, spec: Spec, point: Point, *, groups: tuple[str, ...] | None = None) -> None:
         self.point = point
-        self.groups = spec.measure.groups if groups is None else groups
+        self.groups = spec.measure.computed if groups is None else groups
         self.dtype, self.stored = spec.dtype, spec.store.dtype
         process, loss = point.input, point.loss
         target: str = "none"
@@ -65,11 +64,12 @@ class Simulation:
             source(**process.source(point.steps)),
             first_loss_step=self.first_loss_step,
             saturation=spec.measure.saturation,
+            window=spec.measure.window or 1,
             **targets,
         )
         self._seed = np.uint64(spec.seed)
         self._stream = np.uint32(stream_word(point.index, common=spec.common))
-        self._options = (self.dtype, self.stored, process.process, loss.kind, target, self.groups)
+        self._options = (self.dtype, self.stored, process.process, loss.kind, loss.readout, target, self.groups)
         self._memory = threading.local()
 
     def columns(self, first_draw: int, draws: int) -> dict[str, NDArray[Any]]:
@@ -112,7 +112,7 @@ class Simulation:
         """The thread's working memory."""
         memory, kind = vars(self._memory), "wide" if wide else "plain"
         if kind not in memory:
-            memory[kind] = allocate_scratch(self.dtype, self.point.steps, wide=wide)
+            memory[kind] = memory_for(self.dtype, self.groups, self.point.steps, wide=wide)
         return memory[kind]
 
     def make(self, draw: int) -> Draw:

@@ -4,6 +4,7 @@ import os
 
 from fastlstm.kernel import arrays
 from fastlstm.kernel.lanes.compiling import compilation
+from fastlstm.kernel.step_gradients import build_step_gradients
 from fastlstm.spec import load
 from fastlstm.sweep.progress import Log
 from fastlstm.sweep.simulation import Simulation
@@ -17,7 +18,8 @@ def warm(source: str | os.PathLike[str], display: Log) -> None:
     spec = load(source)
     with compilation(display.compiling, display.compiled):
         Simulation(spec, spec.points()[0]).compile()
-        for loss in dict.fromkeys(("given", spec.loss.kind)):
-            for wide in (False, True):
-                arrays.build_gradients(spec.dtype, "full", loss, wide)
-        arrays.build_trace(spec.dtype)
+        kind, readout = spec.loss.kind, spec.loss.readout
+        for wide in (False, True):
+            arrays.build_gradients(spec.dtype, "full", "given", readout, wide)
+            build_step_gradients(spec.dtype, "full", kind, readout, wide)
+        arrays.build_trace(spec.dtype, readout)

@@ -223,9 +223,9 @@ class Counts:
             histogram = self._histograms[name]
             regimes, bins, counts = cells[name]
             mine = regimes == number
-            found = quantiles(bins[mine], counts[mine], resolution, histogram.low[number], histogram.high[number])
-            row |= {f"{name}_min": found[0], f"{name}_max": found[-1]}
-            row |= {f"{name}_q{round(100 * q):02d}": value for q, value in zip(QUANTILES, found[1:-1], strict=True)}
+            numbers = quantiles(bins[mine], counts[mine], resolution, histogram.low[number], histogram.high[number])
+            row |= {f"{name}_min": numbers[0], f"{name}_max": numbers[-1]}
+            row |= {f"{name}_q{round(100 * q):02d}": value for q, value in zip(QUANTILES, numbers[1:-1], strict=True)}
         return row
 
 
@@ -241,14 +241,14 @@ def quantiles(
     lower, upper = bin_edges(bins, resolution)
     lower, upper = np.clip(lower, low, high), np.clip(upper, low, high)
     below = np.concatenate([[0], np.cumsum(counts)])
-    found = []
+    values = []
     for q in QUANTILES:
         rank = q * below[-1]
         place = min(int(np.searchsorted(below, rank, side="right")) - 1, len(bins) - 1)
         way = (rank - below[place]) / counts[place]
         between = lower[place] < upper[place]
-        found.append(float(lower[place] + way * (upper[place] - lower[place]) if between else lower[place]))
-    return [float(low), *found, float(high)]
+        values.append(float(lower[place] + way * (upper[place] - lower[place]) if between else lower[place]))
+    return [float(low), *values, float(high)]
 
 
 def regime_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:

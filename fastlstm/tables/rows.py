@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
+from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS, STORED
 from fastlstm.spec import Point, Spec
 
 _CLASS_TYPE = pa.dictionary(pa.int8(), pa.string(), ordered=True)
@@ -46,7 +46,8 @@ class Rows:
         types: dict[str, pa.DataType] = {"draw": pa.int64()}
         types |= {column: _axis_type(values) for column, (_, values) in self._axes.items()}
         types |= dict.fromkeys(REGIME_COLUMNS, _CLASS_TYPE) | dict.fromkeys(FLAGS, pa.bool_())
-        fields = [(name, types.get(name, real)) for name in layout.names]
+        own = {m.name: pa.type_for_alias(STORED[m.group]) for m in layout.measures if m.group in STORED}
+        fields = [(name, types.get(name, own.get(name, real))) for name in layout.names]
         self.schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(self.attributes, sort_keys=True)})
 
     def table(

@@ -59,8 +59,8 @@ def combine(statistic: Statistic, terms: Sequence[Estimate], named: dict[str, Va
     intervals = []
     for number in range(len(terms[0].intervals)):
         ends = {text: between(*term.intervals[number]) for text, term in zip(texts, terms, strict=True)}
-        found = statistic.combine(ends, named)
-        intervals.append(Bounds(_or(float(found.low), -math.inf), _or(float(found.high), math.inf)))
+        combined = statistic.combine(ends, named)
+        intervals.append(Bounds(_or(float(combined.low), -math.inf), _or(float(combined.high), math.inf)))
     return Estimate(float(value.low), tuple(intervals), min(term.draws for term in terms))
 
 
@@ -138,13 +138,13 @@ def _at_ranks(values: Array, counts: NDArray[np.int64] | None, ranks: Sequence[i
     total = len(values) if counts is None else int(counts.sum())
     places = np.clip(np.array(ranks) - 1, 0, total - 1)
     if counts is None:
-        found = np.partition(values, np.unique(places))[places]
+        chosen = np.partition(values, np.unique(places))[places]
     else:
         order = np.argsort(values, kind="stable")
-        found = values[order][np.searchsorted(np.cumsum(counts[order]), places, side="right")]
+        chosen = values[order][np.searchsorted(np.cumsum(counts[order]), places, side="right")]
     return [
         -math.inf if rank < 1 else math.inf if rank > total else float(value)
-        for rank, value in zip(ranks, found, strict=True)
+        for rank, value in zip(ranks, chosen, strict=True)
     ]
 
 

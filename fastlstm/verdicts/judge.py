@@ -17,8 +17,7 @@ from fastlstm.claims.values import Bounds
 from fastlstm.intervals import ERROR
 from fastlstm.spec import Spec
 from fastlstm.spec.claims import Claim, chosen_points, predicted
-from fastlstm.store import VERDICTS as VERDICTS_TABLE
-from fastlstm.store import NotThere, RunDirectory, read_table, status
+from fastlstm.store import CLAIMS_TABLE, NotThere, RunDirectory, read_table, status
 from fastlstm.verdicts import estimates
 from fastlstm.verdicts.estimates import Estimate, Sample
 from fastlstm.verdicts.samples import Evidence
@@ -67,10 +66,10 @@ class _Judge:
         errors = (ERROR, ERROR, ERROR / len(self.points))  # to be shown, and to hold and to fail by
         numbers = predicted(comparison, self.evidence.of_points, self.evidence.total)
         for point in self.points:
-            found = self._estimate(int(point), errors)
-            verdict = comparison.verdict(float(numbers[point]), self.claim.tolerance, *found.intervals[1:])
-            room = comparison.room(float(numbers[point]), self.claim.tolerance, found.intervals[1])
-            yield _row(point, found, found.intervals[2], verdict, room) | {"predicted": float(numbers[point])}
+            estimate = self._estimate(int(point), errors)
+            verdict = comparison.verdict(float(numbers[point]), self.claim.tolerance, *estimate.intervals[1:])
+            room = comparison.room(float(numbers[point]), self.claim.tolerance, estimate.intervals[1])
+            yield _row(point, estimate, estimate.intervals[2], verdict, room) | {"predicted": float(numbers[point])}
 
     def _ordered(self, ordering: Ordering) -> Iterator[dict[str, Any]]:
         chains = points.chains(self.evidence.axes, ordering.axis, self.points)
@@ -115,7 +114,7 @@ class _Judge:
 
     def _estimate(self, point: int, errors: Sequence[float]) -> Estimate:
         terms = self.statistic.terms
-        found = [
+        of_terms = [
             estimates.estimate(
                 term,
                 self.evidence.sample(term, point),
@@ -124,17 +123,17 @@ class _Judge:
             )
             for term in terms
         ]
-        return estimates.combine(self.statistic, found, self.evidence.at(point))
+        return estimates.combine(self.statistic, of_terms, self.evidence.at(point))
 
 
-def _row(point: Any, found: Estimate, corrected: Bounds, verdict: Verdict, room: float) -> dict[str, Any]:
+def _row(point: Any, estimate: Estimate, corrected: Bounds, verdict: Verdict, room: float) -> dict[str, Any]:
     return {
         "point": int(point),
-        "estimate": found.value,
-        "low": found.intervals[0].low,
-        "high": found.intervals[0].high,
+        "estimate": estimate.value,
+        "low": estimate.intervals[0].low,
+        "high": estimate.intervals[0].high,
         "verdict": verdict,
-        "draws": found.draws,
+        "draws": estimate.draws,
         "corrected_low": corrected.low,
         "corrected_high": corrected.high,
         "room": room,
@@ -159,8 +158,8 @@ def judge(spec: Spec, path: str | os.PathLike[str]) -> pa.Table:
     for name in ("verdict", "claim_verdict"):
         codes = np.array([VERDICTS.index(row[name]) for row in rows], np.int8)
         table[name] = pa.DictionaryArray.from_arrays(codes, pa.array(VERDICTS))
-    said = json.dumps(_said(spec, status(path).draws), sort_keys=True)
-    return pa.table([table[name] for name in SCHEMA.names], schema=SCHEMA.with_metadata({"PANDAS_ATTRS": said}))
+    attributes = json.dumps(_table_attributes(spec, status(path).draws), sort_keys=True)
+    return pa.table([table[name] for name in SCHEMA.names], schema=SCHEMA.with_metadata({"PANDAS_ATTRS": attributes}))
 
 
 def no_claims() -> pd.DataFrame:
@@ -176,20 +175,20 @@ def judge_claims(spec: Spec, directory: RunDirectory) -> None:
     """
     directory.write_spec(spec.normalised(folder=directory.path))
     if not _are_judged(spec, directory.path):
-        directory.write_table(VERDICTS_TABLE, judge(spec, directory.path))
+        directory.write_table(CLAIMS_TABLE, judge(spec, directory.path))
 
 
 def _are_judged(spec: Spec, path: Path) -> bool:
     try:
-        stored = read_table(path, VERDICTS_TABLE)
+        stored = read_table(path, CLAIMS_TABLE)
     except NotThere:
         return not spec.claim
-    said: dict[str, Any] = _said(spec, status(path).draws)
-    return stored.attrs == said
+    attributes: dict[str, Any] = _table_attributes(spec, status(path).draws)
+    return stored.attrs == attributes
 
 
-def _said(spec: Spec, draws: int) -> dict[str, Any]:
-    """What the table says of itself: which claims were judged, and by how many draws of all points together."""
-    said = {"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim], "draws": draws}
+def _table_attributes(spec: Spec, draws: int) -> dict[str, Any]:
+    """The attributes of the table: the claims that were judged, and on how many draws."""
+    attributes = {"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim], "draws": draws}
     total = spec.draws * len(spec.points())
-    return said if draws == total else said | {"incomplete": {"draws": draws, "of": total}}
+    return attributes if draws == total else attributes | {"incomplete": {"draws": draws, "of": total}}

@@ -59,11 +59,11 @@ class Evidence:
         """The same from rows, in the order of the draws."""
         constants = self.layout.as_columns(self.at(point))
         needed = self.names.needed(term)
-        found = []
+        pieces = []
         for table in self._reader.rows(point, needed):
             named = {**constants, **{name: _value(table[name]) for name in needed}}
-            found.append(_selected(term, named, table.num_rows))
-        return Sample(_joined(term, found), None)
+            pieces.append(_selected(term, named, table.num_rows))
+        return Sample(_joined(term, pieces), None)
 
     def _in_counts(self, term: Term, point: int, histogram: str) -> Sample:
         regime, bins, counts, low, high = self._counts(point, histogram)
@@ -127,9 +127,9 @@ def _selected(term: Term, named: dict[str, Value], length: int) -> Numbers | Tru
     return _take(value, np.broadcast_to(term.given.truth(named, "given").surely, length))
 
 
-def _joined(term: Term, found: Sequence[Numbers | Truths]) -> Numbers | Truths:
+def _joined(term: Term, pieces: Sequence[Numbers | Truths]) -> Numbers | Truths:
     """The values of all parts of the run; of none, where a point has no draws yet."""
     if term.function != "share":
-        return known(np.concatenate([np.empty(0), *(value.low for value in found if isinstance(value, Numbers))]))
-    truths = [Truths(np.empty(0, bool), np.empty(0, bool)), *(value for value in found if isinstance(value, Truths))]
+        return known(np.concatenate([np.empty(0), *(value.low for value in pieces if isinstance(value, Numbers))]))
+    truths = [Truths(np.empty(0, bool), np.empty(0, bool)), *(value for value in pieces if isinstance(value, Truths))]
     return Truths(*(np.concatenate([getattr(each, end) for each in truths]) for end in ("surely", "possibly")))

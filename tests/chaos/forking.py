@@ -21,6 +21,7 @@ from fastlstm import cli, load
 from fastlstm.store import record
 from fastlstm.store.disk import Disk
 from fastlstm.sweep import plan, session
+from fastlstm.sweep.provenance import provenance
 from fastlstm.sweep.simulation import Simulation
 
 STEPS = [name for name, member in vars(Disk).items() if callable(member) and not name.startswith("_")]
@@ -171,6 +172,7 @@ def main() -> None:
     spec = load(sys.argv[1])
     for point in spec.points():
         Simulation(spec, point).columns(0, spec.draws)  # the kernels are in memory from here on
+    provenance(spec.dtype)  # and so is what reads versions: a child without rights could not import it
     answers = os.fdopen(os.dup(1), "w")
     print("ready", file=answers, flush=True)
     for line in sys.stdin:

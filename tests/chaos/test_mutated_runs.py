@@ -26,10 +26,10 @@ from fastlstm.sweep.plan import Shard
 
 pytestmark = pytest.mark.chaos
 
-MUTATIONS, FEW = 10_000, 40
+MUTATIONS, FEW = 200, 12
 CODES = {0, 1, 2, 3, 4, 74}
 COMMANDS = [["status"], ["verify"], ["claims"], ["merge"], ["verify", "--repair"], ["merge", "--incomplete"]]
-REPORT_EVERY = 40  # a page takes seconds where there is something to draw
+REPORT_EVERY = 10  # a page takes seconds where there is something to draw
 
 CLAIM = {"text": "most vanish", "statistic": "share(vanished)", "predicts": "> 0.5"}
 SPEC = specs.SHORT | {"draws": 2100, "params": specs.SHORT["params"] | {"b_i": 0.0}, "claim": [CLAIM]}

@@ -10,9 +10,9 @@ from fastlstm.kernel.suspicion import suspect_adjoint
 
 
 @inline
-def start_back(zero):
+def start_back(last):
     """Where a lag is suspect: nowhere yet."""
-    return zero < 0.0
+    return last.dh < last.dh
 
 
 @inline

@@ -14,12 +14,12 @@ from fastlstm.kernel.truncated import start_truncated, step_back
 
 Truncation = namedtuple("Truncation", [m.name for m in measures.group("truncation")])
 Truncations = namedtuple("Truncations", "cec local")
-Comparison = namedtuple("Comparison", "rel_error cosine W_hi_sign")
+Truncated = namedtuple("Truncated", "rel_error cosine W_hi_sign")
 
 
 @inline
-def start_back(zero):
-    return Truncations(start_truncated(zero), start_truncated(zero))
+def start_back(last):
+    return Truncations(start_truncated(last), start_truncated(last))
 
 
 @inline
@@ -46,7 +46,7 @@ def compare(rows, others, gap):
     scale_rows(others, other_own)
     error = times_power_of_two(gap_size / size, gap_own - own)
     cosine = times_power_of_two(dot(rows, others) / (size * other_size), k - own)
-    return Comparison(
+    return Truncated(
         rel_error=select(size > 0, error, select(gap_size > 0, fill(zero, inf), zero)),
         cosine=select((size > 0) & (other_size > 0), cosine, zero),
         W_hi_sign=select(W_hi_agrees > 0, fill(zero, 1.0), select(W_hi_agrees < 0, fill(zero, -1.0), zero)),
