@@ -17,7 +17,7 @@ VERDICTS = {"holds", "fails", "undecided"}
 # share one, the shortest, whose numbers stay in the range of a float: another kernel takes those that do not.
 KINDS = [
     "atlas", "forget_bias", "truncation", "presets", "sunspots", "counterexample", "heavy_tail",
-    "cell_path_cosine", "curse_of_memory", "gates",
+    "cell_path_cosine", "curse_of_memory", "gates", "brackets",
 ]  # fmt: skip
 
 
