@@ -22,7 +22,7 @@ def bands(axes: Axes, at: Sequence[Any], table: NDArray[np.float64], colour: Any
     low_5, low_25, middle, high_75, high_95 = table.T
     axes.fill_between(at, low_5, high_95, color=colour, alpha=0.16, linewidth=0)
     axes.fill_between(at, low_25, high_75, color=colour, alpha=0.34, linewidth=0)
-    axes.plot(at, middle, color=colour, marker="o", markersize=4, **line)
+    axes.plot(at, middle, color=colour, marker="o", markersize=5, **line)
 
 
 def bars(axes: Axes, at: Sequence[Any] | NDArray[Any], table: NDArray[np.float64], colour: Any, name: str) -> None:

@@ -8,7 +8,7 @@ from fastlstm.report.bars import SHOWN, bands
 from fastlstm.report.figure import Drawing, Figure, finish, pooled, sheet
 from fastlstm.report.numbers import count, number
 from fastlstm.report.run_data import RunData
-from fastlstm.report.style import BLUE, VERMILION
+from fastlstm.report.style import BLUE, GREEN, VERMILION, WIDE, decades
 
 _CLASSES = 16  # of equal numbers of draws
 
@@ -19,18 +19,24 @@ def fits(run: RunData) -> bool:
 
 
 def draw(run: RunData) -> list[Drawing]:
-    """The mean slope of tanh, and the share of living gradients, over the mean size of the cell."""
-    size, slope, vanished = run.rows("C_mean", "tau_slope", "vanished").values()
+    """The largest |C|, the mean slope of tanh, and the share of living gradients, over the mean size of the cell."""
+    size, largest, slope, vanished = run.rows("C_mean", "C_max", "tau_slope", "vanished").values()
     groups = np.array_split(np.argsort(size, kind="stable"), min(_CLASSES, len(size)))
     at = [max(float(np.median(size[group])), 1e-6) for group in groups]
     table = np.array([np.quantile(slope[group], SHOWN) for group in groups])
-    figure, (left, right) = sheet(3.4, ncols=2, sharex=True)
+    figure, (first, left, right) = sheet(3.4, width=WIDE, ncols=3, sharex=True)
+    with np.errstate(divide="ignore"):
+        filled = np.log10(np.array([np.quantile(largest[group], SHOWN, method="lower") for group in groups]))
+    bands(first, at, np.maximum(filled, -9), GREEN)
+    first.set_title("largest |C$_t$|", fontsize=10)
+    decades(first.yaxis)
     bands(left, at, table, BLUE)
     left.set_title("mean slope of tanh", fontsize=10)
-    right.plot(at, [1 - float(vanished[group].mean()) for group in groups], "o-", color=VERMILION, markersize=4)
+    right.plot(at, [1 - float(vanished[group].mean()) for group in groups], "o-", color=VERMILION, markersize=5)
     right.set_title("share not vanished", fontsize=10)
-    for axes in (left, right):
-        axes.set_ylim(-0.02, 1.02)
+    left.set_ylim(-0.02, 1.02)
+    right.set_ylim(-0.02, 1.02)
+    for axes in (first, left, right):
         axes.set_xscale("log")
         low, high = math.floor(math.log10(at[0])), math.ceil(math.log10(at[-1]))
         ticks = range(low, high + 1, max(1, math.ceil((high - low) / 4)))

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 
 from fastlstm.measures import GATES
 from fastlstm.report.bars import SHOWN
-from fastlstm.report.end_labels import label_end
 from fastlstm.report.figure import Drawing, Figure, finish, pooled, sheet
 from fastlstm.report.numbers import count, power
 from fastlstm.report.run_data import RunData
@@ -61,10 +60,8 @@ def draw_gate(axes: Axes, table: np.ndarray, gate: str, dead: float) -> Axes:
     colour = _COLOURS[gate]
     shown = np.clip(table, 4 * _DEEPEST, None)
     axes.fill_between(middle, shown[:, 1], shown[:, 3], color=colour, alpha=0.3, linewidth=0)
-    axes.plot(middle, shown[:, 2], color=colour, marker="o", markersize=4)
+    axes.plot(middle, shown[:, 2], color=colour, marker="o", markersize=5)
     axes.axhline(dead, color=INK, linewidth=1, linestyle="--")
-    ends = np.flatnonzero(~np.isnan(shown[:, 2]))
-    label_end(axes, float(np.clip(shown[ends[-1], 2], _DEEPEST, None)), gate, colour)
     finite = shown[np.isfinite(shown)]
     axes.set_ylim(max(_DEEPEST, math.floor(finite.min(initial=0.0))), math.ceil(finite.max(initial=1.0)))
     decades(axes.yaxis)

@@ -117,7 +117,7 @@ def draw_lines(
             continue
         shown = np.clip(line.table, low - 1, None)
         axes.fill_between(line.lags, shown[:, 1], shown[:, 3], color=colour, alpha=0.15, linewidth=0)
-        axes.plot(line.lags, shown[:, 2], color=colour, marker="o", markersize=3, linewidth=1.6)
+        axes.plot(line.lags, shown[:, 2], color=colour, marker="o", markersize=4.5, linewidth=1.6)
         if line.name:
             end = float(np.clip(shown[-1, 2], low, high))
             label_end(axes, end, line.name, colour)

@@ -45,8 +45,13 @@ def page(
     """
     one = len(runs) == 1
     title = runs[0].title if one else f"{len(runs)} runs side by side: {', '.join(run.name for run in runs)}"
+    answers = [answer(run) for run in runs]
     sections = [Section("differences", "Differences", compared)] if compared else []
-    sections += [_figures(runs, figure, of_runs) for figure, of_runs in figures]
+    leading = _leading(answers[0].drawings, figures) if one else []
+    for figure, of_runs in figures:
+        left = [[picture for picture in of_run if picture not in leading] for of_run in of_runs]
+        if any(left):
+            sections.append(_figures(runs, figure, left))
     about = (
         "<p>All draws of all points, by the class of the gates f, i and o: left is below saturation at most steps, "
         "right above it. Shares of vanished and exploded draws with 95% intervals (Wilson); quantiles of log10 "
@@ -57,10 +62,11 @@ def page(
     )
     sections.append(Section("spec", "Spec", _of_each(runs, [_spec(run) for run in runs])))
     body = [f"<h1>{escape(title)}</h1>"]
-    for run in runs:
+    for run, answered in zip(runs, answers, strict=True):
         name = "" if one else f"<h3>{escape(run.name)}: {escape(run.title)}</h3>"
         warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in run.warnings)
-        body.append(f'{name}{warnings}<p class="answer">{escape(" ".join(answer(run)))}</p>{_facts(run)}')
+        body.append(f'{name}{warnings}<p class="answer">{escape(" ".join(answered.sentences))}</p>')
+        body.append(f"{_pictures(run, leading) if leading else ''}{_facts(run)}")
     links = "".join(f'<li><a href="#{each.key}">{escape(each.heading)}</a></li>' for each in sections)
     body.append(f'<nav aria-label="Contents"><ul>{links}</ul></nav>')
     body += [f'<section id="{each.key}"><h2>{escape(each.heading)}</h2>{each.body}</section>' for each in sections]
@@ -78,6 +84,13 @@ def page(
 </body>
 </html>
 """
+
+
+def _leading(names: Sequence[str], figures: Sequence[tuple[Figure, Sequence[Sequence[Picture]]]]) -> list[Picture]:
+    """The pictures of one run that show what its answer says: of each name, or kind of figure, the last."""
+    pictures = [picture for _, of_runs in figures for picture in of_runs[0]]
+    of_name = [[each for each in pictures if each.name == name or each.name.startswith(f"{name}-")] for name in names]
+    return [of[-1] for of in filter(None, of_name)]
 
 
 def _facts(run: RunData) -> str:
@@ -103,7 +116,7 @@ def _facts(run: RunData) -> str:
 def _figures(runs: Sequence[RunData], figure: Figure, of_runs: Sequence[Sequence[Picture]]) -> Section:
     about = f"<p>{escape(figure.caption)}</p>"
     if len(runs) == 1:
-        # claims stand first on the page, before any word about how to read them
+        # claims come before any word about how to read them
         body = _pictures(runs[0], of_runs[0])
         body = f"{body}{about}" if figure.name == "claim" else f"{about}{body}"
     else:

@@ -77,7 +77,7 @@ def draw(table: pd.DataFrame, quantity: Quantity, arrangement: Arrangement) -> m
         key_of_prediction(figure, table, quantity)
         return figure
     cells = _cells(table, arrangement.panels)
-    columns = 1 if len(cells) == 1 else min(3, len(cells)) if len(cells) <= 9 else 4
+    columns = {1: 1, 4: 2}.get(len(cells), min(3, len(cells)) if len(cells) <= 9 else 4)
     rows = math.ceil(len(cells) / columns)
     height, width = (3.4, NARROW) if len(cells) == 1 else (1.3 + 1.75 * rows, WIDE)
     figure, grid = sheet(height, width=width, nrows=rows, ncols=columns, sharex=True, sharey=True, squeeze=False)
@@ -122,7 +122,7 @@ def draw_panel(
         line = line.iloc[np.argsort([ticks.index(value) for value in line[along]], kind="stable")]
         aside = 0.24 * ((place + 0.5) / len(levels) - 0.5)
         at = np.array([ticks.index(value) for value in line[along]])
-        _intervals(axes, at + aside, line, (low, high), colour)
+        _intervals(axes, at + aside, line, (low, high), colour, joined=not isinstance(ticks[0], str))
         if "predicted" in line and (own_predictions or place == 0):
             _prediction(axes, at, line, quantity, (low, high), colour if own_predictions else INK)
         if lines is not None:
@@ -153,9 +153,13 @@ def _predictions_differ(table: pd.DataFrame, along: str) -> bool:
     return "predicted" in table and bool((table.groupby(along)["predicted"].nunique() > 1).any())
 
 
-def _intervals(axes: Axes, at: NDArray[Any], line: pd.DataFrame, limits: tuple[float, float], colour: Any) -> None:
+def _intervals(
+    axes: Axes, at: NDArray[Any], line: pd.DataFrame, limits: tuple[float, float], colour: Any, *, joined: bool
+) -> None:
+    """Dots with upright bars; they are joined where the axis has an order."""
     shown = {name: np.clip(line[name].to_numpy(np.float64), *limits) for name in ("estimate", "low", "high")}
-    axes.plot(at, shown["estimate"], color=colour, linewidth=1.4, alpha=0.8)
+    if joined:
+        axes.plot(at, shown["estimate"], color=colour, linewidth=1.4, alpha=0.8)
     axes.vlines(at, shown["low"], shown["high"], color=colour, linewidth=2)
     verdicts = line["verdict"].astype(str).to_numpy() if "verdict" in line else np.full(len(line), "holds")
     for verdict, mark in _MARKS.items():
@@ -200,7 +204,7 @@ def draw_dot(axes: Axes, row: pd.Series, quantity: Quantity) -> Axes:
         predicted = np.array([float(row["predicted"])])
         begin, end = _band(predicted, float(row["tolerance"]), quantity, (low, high))
         axes.axvspan(float(begin[0]), float(end[0]), color=GREEN, alpha=0.13, linewidth=0)
-        axes.axvline(float(predicted[0]), color=INK, linestyle="--", linewidth=1.2)
+        axes.axvline(float(predicted[0]), ymax=0.56, color=INK, linestyle="--", linewidth=1.2)  # below the words
     verdict = str(row.get("verdict", "holds"))
     colour = VERMILION if verdict == "fails" else BLUE
     inside = "none" if verdict == "undecided" else colour
@@ -212,7 +216,7 @@ def draw_dot(axes: Axes, row: pd.Series, quantity: Quantity) -> Axes:
     ends_said = [number(100 * row[end] if quantity.is_share else row[end], digits=4) for end in ("low", "high")]
     side = "left" if row["estimate"] < (low + high) / 2 else "right"
     text = f"{words} ({ends_said[0]} to {ends_said[1]}{'%' if quantity.is_share else ''})"
-    axes.annotate(text, (at, 0), (0, 9), textcoords="offset points", ha=side, fontsize=9.5)
+    axes.annotate(text, (at, 0.55), ha=side, fontsize=9.5)
     axes.set_ylim(-0.6, 1)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -237,7 +241,8 @@ def _limits(table: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
     if not len(every):
         return -1.0, 1.0
     low, high = float(every.min()), float(every.max())
-    room = 0.08 * (high - low) or 0.1 * abs(high) or 0.01
+    size = max(abs(low), abs(high))
+    room = max(0.08 * (high - low), 2e-4 * size) if high > low else 0.1 * size or 0.01
     if quantity.is_share:
         return max(low - room, -0.04 * (high - low or high or 0.01)), min(high + room, 1 + 0.04 * (high - low or 1.0))
     return low - room, high + room

@@ -9,7 +9,7 @@ from fastlstm.report.run_data import RunData
 from fastlstm.report.style import BLUE, MUTED, ORANGE, VERMILION
 
 DOTS = 2000
-_FATES = (("vanished", BLUE, 9), ("lives", ORANGE, 12), ("exploded", VERMILION, 18))  # with the size of a dot
+_FATES = (("vanished", BLUE, 14), ("lives", ORANGE, 18), ("exploded", VERMILION, 26))  # with the size of a dot
 
 
 def fits(run: RunData) -> bool:

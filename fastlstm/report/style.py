@@ -1,5 +1,6 @@
 """How figures look: colours that the colour-blind tell apart, and sizes that can be read on a phone."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -68,9 +69,15 @@ def _power_of_ten(exponent: float, _: int | None) -> str:
 
 
 def plain_ticks(axis: Any, factor: float = 1, unit: str = "") -> None:
-    """At most five ticks, with numbers as they are written everywhere; no offset beside the axis."""
+    """At most five ticks, with numbers of enough digits to be told apart; no offset beside the axis."""
     axis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(factor * value, digits=4) + unit))
+
+    def tick(value: float, _: int | None) -> str:
+        low, high = axis.get_view_interval()
+        digits = 2 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low))) if high > low else 4
+        return number(factor * value, digits=min(max(4, digits), 15)) + unit
+
+    axis.set_major_formatter(FuncFormatter(tick))
 
 
 def shown_decades(values: NDArray[np.float64], deepest: float) -> tuple[int, int]:

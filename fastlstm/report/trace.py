@@ -125,7 +125,7 @@ def draw_state(axes: Axes, replayed: Replay) -> Axes:
 def _line(axes: Axes, values: np.ndarray, name: str, colour: str) -> None:
     t = np.arange(1, len(values) + 1)
     mark = "o" if len(t) <= _MARKED else None
-    axes.plot(t, values, color=colour, linewidth=1.3, marker=mark, markersize=3, rasterized=len(t) > _ORBIT)
+    axes.plot(t, values, color=colour, linewidth=1.3, marker=mark, markersize=4, rasterized=len(t) > _ORBIT)
     label_end(axes, float(values[-1]), name, colour)
 
 
@@ -140,7 +140,7 @@ def draw_adjoints(axes: Axes, replayed: Replay) -> str:
     for size, name, colour in ((sizes.dh, "|dL/dh$_t$|", PURPLE), (sizes.dC, "|dL/dC$_t$|", VERMILION)):
         heights = np.where(np.isfinite(size), np.maximum(size, 4 * low - 3 * high), np.nan)
         mark = "o" if len(size) <= _MARKED else None
-        axes.plot(np.arange(len(size)), heights, color=colour, linewidth=1.5, marker=mark, markersize=3)
+        axes.plot(np.arange(len(size)), heights, color=colour, linewidth=1.5, marker=mark, markersize=4)
         label_end(axes, float(np.clip(size[-1], low, high)), name, colour)
     axes.set_ylim(low, high)
     decades(axes.yaxis)
