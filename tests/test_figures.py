@@ -6,7 +6,6 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import specs
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -34,7 +33,7 @@ def boxes(figure, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Text, "draw", note)
-        FigureCanvasAgg(figure).draw()
+        figure.draw_without_rendering()
     return drawn
 
 

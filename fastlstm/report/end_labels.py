@@ -23,8 +23,10 @@ def label_end(axes: Axes, height: float, text: str, colour: Any) -> None:
 
 
 def spread(figure: matplotlib.figure.Figure) -> None:
-    """Lay out a figure, then move its end labels apart, each as little as the others allow."""
-    figure.draw_without_rendering()
+    """Lay out a figure, once and for good, then move its end labels apart, each as little as the others allow."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine("none")  # or every drawing of it would be laid out again, for half of its time
     for axes in figure.axes:
         labels = [artist for artist in axes.get_children() if isinstance(artist, EndLabel)]
         if not labels:

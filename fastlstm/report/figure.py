@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from fastlstm.printable import printable
 from fastlstm.report.run_data import RunData
@@ -39,6 +40,7 @@ class Figure:
 def sheet(height: float, *, width: float = WIDTH, **grid: Any) -> tuple[matplotlib.figure.Figure, Any]:
     """An empty figure of some inches, and its axes as of Figure.subplots."""
     figure = matplotlib.figure.Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)  # measures texts once for all; without it each question makes a renderer anew
     return figure, figure.subplots(**grid)
 
 

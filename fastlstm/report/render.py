@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib
+import matplotlib.figure
 import numpy as np
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from fastlstm.report.end_labels import spread
 from fastlstm.report.figure import Drawing
@@ -27,8 +29,19 @@ def rendered(drawing: Drawing, form: str) -> bytes:
     spread(drawing.figure)
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": drawing.name, "svg.fonttype": "path"}):
-        drawing.figure.savefig(buffer, format=form, dpi=_DOTS, metadata=_METADATA[form])
+        if form == "svg":
+            _write_svg(drawing.figure, buffer)
+        else:
+            drawing.figure.savefig(buffer, format=form, dpi=_DOTS, metadata=_METADATA[form])
     return buffer.getvalue()
+
+
+def _write_svg(figure: matplotlib.figure.Figure, buffer: io.BytesIO) -> None:
+    """What savefig writes, which draws a figure a first time only to lay it out; that is done."""
+    dots = figure.dpi
+    figure.dpi = _DOTS
+    FigureCanvasSVG(figure).print_svg(buffer, metadata=_METADATA["svg"])
+    figure.dpi = dots
 
 
 def pages(drawings: Iterable[Drawing]) -> bytes:

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from fastlstm.report.numbers import MINUS, number
+from fastlstm.report.numbers import number
 
 WIDTH, NARROW, WIDE = 5.2, 4.4, 6.2  # inches, 100 pixels of a page each; on a phone, the width of the phone
 
@@ -50,6 +50,8 @@ _STYLE = {
     "svg.fonttype": "path",  # letters as shapes: a reader's fonts are wider or narrower, and texts would collide
 }
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")  # letters of the font, which are set faster than mathematics
+
 
 @contextmanager
 def drawing() -> Iterator[None]:
@@ -65,7 +67,7 @@ def decades(axis: Any) -> None:
 
 
 def _power_of_ten(exponent: float, _: int | None) -> str:
-    return f"$10^{{{exponent:.0f}}}$".replace("-", MINUS)
+    return "10" + f"{exponent:.0f}".translate(_RAISED)
 
 
 def plain_ticks(axis: Any, factor: float = 1, unit: str = "") -> None:
