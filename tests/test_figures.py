@@ -131,6 +131,15 @@ def test_shares_above_zero_are_drawn_over_the_axes_with_wilson_intervals(tmp_pat
     assert panels.arranged(table, ["default_normal_std"]).along == "default_normal_std"
 
 
+def test_ticks_of_a_narrow_scale_differ():
+    axes = Figure().subplots()
+    for low, high in ((42.33, 42.33 + 1e-4), (-0.60206, -0.60205), (0.0, 1.0), (-2e6, 3e6)):
+        axes.set_ylim(low, high)
+        style.plain_ticks(axes.yaxis)
+        labels = [axes.yaxis.get_major_formatter()(at, None) for at in axes.get_yticks() if low <= at <= high]
+        assert len(set(labels)) == len(labels) >= 2
+
+
 def test_labels_move_apart_and_stay_in_the_panel():
     random = np.random.default_rng(0)
     for _ in range(200):

@@ -17,6 +17,7 @@ from fastlstm.audit.replay import replay
 from fastlstm.intervals import wilson
 from fastlstm.report import choose, fates, landscape, numbers, run_data, style, survival, trace
 from fastlstm.report.adjoints import adjoints
+from fastlstm.report.answer import answer
 from fastlstm.report.compare import differences
 from fastlstm.report.run_data import RunData
 from fastlstm.report.write import UnknownFormat, draw_all, report
@@ -397,6 +398,12 @@ def check_verdicts(rows, claims, points):
         assert verdict.split()[1] == claim["verdict"]
 
 
+def answered(run):
+    """The claims that answer the title, whose figures stand first."""
+    drawings = answer(RunData(run, "run")).drawings
+    return [int(name.removeprefix("claim-")) for name in drawings if name.startswith("claim-")]
+
+
 def verdict_tables(path):
     """The rows of each table of verdicts on a page, without their heads."""
     found = []
@@ -412,15 +419,45 @@ def test_every_number_of_the_verdicts_is_that_of_the_run(whole):
     claims, points = whole.claims(), whole.points().set_index("point")
     assert claims.groupby("claim")["claim_verdict"].first().tolist() == ["fails", "holds", "undecided", "holds"]
     shown = verdict_tables(whole.path / "report.html")
-    assert len(shown) == len(CLAIMS)
-    for rows, (_, claim) in zip(shown, claims.groupby("claim"), strict=True):
-        check_verdicts(rows, claim, points)
+    leading = answered(whole)
+    assert len(leading) == 1
+    order = [*leading, *sorted({*range(len(CLAIMS))} - {*leading})]
+    for rows, claim in zip(shown, order, strict=True):
+        check_verdicts(rows, claims[claims["claim"] == claim], points)
     text = (whole.path / "report.html").read_text(encoding="utf-8")
     assert "✗ fails: No draw &lt;vanishes&gt;." in text
     assert "Source: nobody &amp; 1997" in text
     assert "<code>quantile(cec_cosine, 0.1)</code> <code>&gt;= 1 - steps / 20</code>" in text
     assert text.index("<h2>Claims</h2>") < text.index("<h2>Gradient over")
     assert "Of 4 claims 2 hold, 1 fails, 1 is undecided." in text
+
+
+def test_figures_of_the_answer_come_before_all_else_and_once(whole):
+    shown = [of["aria-label"] for of in Parsed(whole.path / "report.html").attributes("svg") if of.get("role") == "img"]
+    leading = [CLAIMS[claim]["text"] for claim in answered(whole)]
+    assert [label.partition(": ")[2] for label in shown[: len(leading)]] == leading
+    text = (whole.path / "report.html").read_text(encoding="utf-8")
+    assert text.index("<figure") < text.index('<p class="facts">') < text.index("<nav")
+    assert len(shown) == len(set(shown))
+
+
+ASKED = {
+    "attractor": ("claim-0",),
+    "heavy_tail": ("survival", "claim-7"),
+    "horizon": ("lags-dC", "claim-9", "claim-7"),  # how far back, and does the length matter
+    "openings": ("claim-1", "claim-0"),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_an_answer_has_a_claim_for_each_question_and_the_figure_of_what_all_draws_say(name, tmp_path):
+    run = fastlstm.run(specs.SIMS / f"{name}.toml", tmp_path / name, overrides=["draws=20"])
+    sentences, drawings = answer(RunData(run, name))
+    assert tuple(drawings) == ASKED[name]
+    for drawing in drawings:
+        if drawing.startswith("claim-"):
+            text = run.spec().claim[int(drawing.removeprefix("claim-"))].text.rstrip(".")
+            assert any(text in sentence for sentence in sentences)
 
 
 def test_page_of_a_run_without_claims_has_no_such_section(drawn):
