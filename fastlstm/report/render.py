@@ -40,7 +40,8 @@ def _write_svg(figure: matplotlib.figure.Figure, buffer: io.BytesIO) -> None:
     """What savefig writes, which draws a figure a first time only to lay it out; that is done."""
     dots = figure.dpi
     figure.dpi = _DOTS
-    FigureCanvasSVG(figure).print_svg(buffer, metadata=_METADATA["svg"])
+    canvas: Any = FigureCanvasSVG(figure)  # its methods have no types
+    canvas.print_svg(buffer, metadata=_METADATA["svg"])
     figure.dpi = dots
 
 

@@ -135,7 +135,7 @@ def _signs(run: RunData, by_steps: dict[Any, NDArray[Any]]) -> Drawing:
         axes.plot(at, 100 * table["estimate"], "o", color=colour, markersize=7, label=words)
         for place, share, high in zip(at, table["estimate"], table["high"], strict=True):
             axes.annotate(
-                percent(share), (place, 100 * high), (0, 4), textcoords="offset points", ha="center", fontsize=9
+                percent(share), (place, 100 * high), (0, 7), textcoords="offset points", ha="center", fontsize=9
             )
         labels = [f"T = {steps}\nn {count(int(n))}" for steps, n in zip(by_steps, table["draws"], strict=True)]
         last.append(f"{words} in {percent(table['estimate'].iloc[-1])}")
