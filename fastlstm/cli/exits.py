@@ -22,6 +22,8 @@ CODES = {
     "fastlstm.store.errors.MixedRuns": NOT_OURS,
     "fastlstm.store.errors.OtherFormat": NOT_OURS,
     "fastlstm.sweep.session.OtherKernel": NOT_OURS,
+    "fastlstm.cluster.errors.OtherWorker": NOT_OURS,
+    "fastlstm.cluster.errors.ClusterError": FAILED,
     "fastlstm.store.errors.DiskError": DISK,
     "fastlstm.store.errors.StoreError": FAILED,
     "fastlstm.sweep.merge.Incomplete": FAILED,
