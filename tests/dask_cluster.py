@@ -29,6 +29,9 @@ SPEC: dict[str, Any] = {
     "draws": DRAWS,
     "steps": 10,
     "params": {"default": {"normal": {"std": 2.0}}, "b_f": {"grid": [-2.0, 1.0, 4.0]}},
+    # what the kernel is compiled for is that of sims/truncation.toml, which tests run too: once for all of them
+    "loss": {"kind": "mse", "target": {"uniform": {"low": 0.0, "high": 1.0}}},
+    "measure": {"groups": ["norms", "truncation"]},
 }
 LOOPBACK = "127.0.0.1"
 # One death of a worker beside its own is enough to suspect a part; by default there are four, and it takes longer.

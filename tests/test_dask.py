@@ -15,7 +15,6 @@ from dask_cluster import PART_DRAWS, SPEC, begin, local_hash, once_begun, two_wo
 
 import fastlstm
 from fastlstm import store
-from fastlstm.cluster.connecting import connect
 from fastlstm.cluster.errors import OtherWorker
 from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan, part_size
@@ -61,7 +60,8 @@ def test_rows_of_a_few_draws_and_of_none(client, tmp_path):
 def test_recorded_series_travels_with_the_parts(client, tmp_path, monkeypatch):
     file = tmp_path / "series.csv"
     file.write_text("x\n" + "\n".join(str((n * 37 % 101) / 50) for n in range(500)))
-    spec = SPEC | {"input": {"file": str(file), "column": "x", "standardize": True}}
+    series = {"input": {"file": str(file), "column": "x", "standardize": True}}
+    spec = SPEC | series | {"measure": {"groups": ["norms"]}}  # a kernel of its own, so a small one
     near = fastlstm.run(spec, tmp_path / "near", threads=1)
     ready = fastlstm.load(spec)
     file.unlink()  # so that no worker can read it
@@ -174,10 +174,3 @@ def test_client_excludes_threads_and_shards(tmp_path):
     for options in ({"threads": 2}, {"shard": (1, 2)}):
         with pytest.raises(ValueError, match="leave out threads and shard"):
             fastlstm.run(SPEC, tmp_path / "run", client=object(), **options)
-
-
-def test_address_that_is_none_is_told():
-    with pytest.raises(ValueError, match="give tcp://HOST:8786"), connect("example:8786"):
-        pass
-    with pytest.raises(ValueError, match="no such file"), connect("/nowhere/scheduler.json"):
-        pass

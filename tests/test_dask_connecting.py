@@ -15,8 +15,9 @@ from distributed.security import Security
 from pages import PAGES
 
 import fastlstm
+from fastlstm.cli.exits import BAD_SPEC, exit_code
 from fastlstm.cluster.connecting import connect
-from fastlstm.cluster.errors import NoDask, NoScheduler
+from fastlstm.cluster.errors import NoAddress, NoDask, NoScheduler
 
 BIN = Path(sys.executable).parent
 PATIENCE = 600  # seconds in which every command ends that does not hang
@@ -75,6 +76,13 @@ def test_tls_with_certificates_and_not_without(certificates, tmp_path):
                 with pytest.raises(NoScheduler, match="no Dask scheduler could be reached"):
                     connect(stranger, timeout=2).__enter__()
     assert far.status().finished
+
+
+def test_address_that_is_none_is_told():
+    for address, told in (("example:8786", "give tcp://HOST:8786"), ("/nowhere/scheduler.json", "no such file")):
+        with pytest.raises(NoAddress, match=told) as error:
+            connect(address).__enter__()
+        assert exit_code(error.value) == BAD_SPEC
 
 
 def test_scheduler_that_is_not_there_is_told():

@@ -23,6 +23,7 @@ CODES = {
     "fastlstm.store.errors.OtherFormat": NOT_OURS,
     "fastlstm.sweep.session.OtherKernel": NOT_OURS,
     "fastlstm.cluster.errors.OtherWorker": NOT_OURS,
+    "fastlstm.cluster.errors.NoAddress": BAD_SPEC,
     "fastlstm.cluster.errors.ClusterError": FAILED,
     "fastlstm.store.errors.DiskError": DISK,
     "fastlstm.store.errors.StoreError": FAILED,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastlstm.cluster.client import Client
-from fastlstm.cluster.errors import NoDask, NoScheduler
+from fastlstm.cluster.errors import NoAddress, NoDask, NoScheduler
 
 LOCAL_WORKERS = 2
 _CONNECT_S = 60.0  # also how long a scheduler may be away; 10 s were too short for one that came back
@@ -21,7 +21,7 @@ def connect(where: str, *, timeout: float = _CONNECT_S) -> Iterator[Client]:
     """A client of the scheduler at tcp://HOST:8786 (or tls://), or in a scheduler's file; "local" starts two workers.
 
     Those of "local" are processes of this machine, reached on its loopback alone, and end with the context.
-    Certificates for tls:// come from Dask's own configuration. Raises NoDask; NoScheduler; ValueError.
+    Certificates for tls:// come from Dask's own configuration. Raises NoAddress; NoDask; NoScheduler.
     """
     address = _options(where)
     try:
@@ -48,12 +48,10 @@ def _options(where: str) -> dict[str, Any]:
         return {}
     if where.endswith(".json"):
         if not Path(where).is_file():
-            raise ValueError(f"{where}: no such file; give the one that dask scheduler --scheduler-file writes")
+            raise NoAddress(f"{where}: no such file; give the one that dask scheduler --scheduler-file writes")
         return {"scheduler_file": where}
     if not where.startswith(("tcp://", "tls://")):
-        raise ValueError(
-            f"{where!r} is no scheduler; give tcp://HOST:8786, tls://HOST:8786, a scheduler.json, or local"
-        )
+        raise NoAddress(f"{where!r} is no scheduler; give tcp://HOST:8786, tls://HOST:8786, a scheduler.json, or local")
     return {"address": where}
 
 

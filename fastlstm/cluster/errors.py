@@ -9,6 +9,10 @@ class NoDask(ClusterError):
     """The package distributed is not installed."""
 
 
+class NoAddress(ClusterError, ValueError):
+    """What was given is no address of a scheduler."""
+
+
 class NoScheduler(ClusterError):
     """The scheduler cannot be reached, or is lost."""
 

@@ -6,6 +6,7 @@ dropped, and the task, if it still waits, sent again.
 """
 
 import queue
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,7 @@ Reply = TypeVar("Reply")
 
 _AHEAD = 2  # tasks in flight for each thread: one being worked on, one waiting
 _FETCH_S = 60.0  # for one result
+_FETCHES = 4  # results on their way at once, so that a worker that hangs holds up neither the others nor a stop
 _MOST_TRIES = 5
 _GRACE_S = 8.0  # for what is in flight when the run is to stop
 
@@ -32,6 +34,14 @@ class Outcome(NamedTuple, Generic[Task, Reply]):
 
     task: Task
     reply: Reply | None
+    error: Exception | None
+
+
+class _Fetched(NamedTuple):
+    """A reply, or the error that came in place of it: whoever had it may be gone."""
+
+    key: Any
+    reply: Any
     error: Exception | None
 
 
@@ -57,7 +67,9 @@ class Sharing(Generic[Task, Reply]):
         self._shared = shared
         self._fault = fault
         self._stopping = stopping
-        self._arrived: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Future | _Fetched] = queue.SimpleQueue()
+        self._finished: deque[Future] = deque()  # to be fetched; until then the workers keep what they made
+        self._fetches = 0
         self._flying: dict[Any, tuple[Task, Future]] = {}
         self._again: deque[Task] = deque()
         self._suspects: deque[Task] = deque()
@@ -113,36 +125,62 @@ class Sharing(Generic[Task, Reply]):
                 raise NoScheduler(f"the connection to the Dask scheduler is lost: {error}") from None
             raise
         self._flying[key] = task, future
-        future.add_done_callback(self._arrived.put)
+        future.add_done_callback(self._events.put)
         return key
 
     def _next(self) -> Outcome[Task, Reply] | None:
         try:
-            future = self._arrived.get(timeout=0.2)  # signals are handled in between
+            event = self._events.get(timeout=0.2)  # signals are handled in between
         except queue.Empty:
             return None
+        outcome = self._reply(event) if isinstance(event, _Fetched) else self._end(event)
+        while self._finished and self._fetches < _FETCHES:
+            self._fetches += 1
+            # a daemon: the process does not wait for a worker that hangs
+            threading.Thread(target=self._fetch, args=[self._finished.popleft()], daemon=True).start()
+        return outcome
+
+    def _end(self, future: Future) -> Outcome[Task, Reply] | None:
+        """A task that came to an end: it is finished, failed, or was lost on the way."""
         if future.key not in self._flying:
             return None
-        task, _ = self._flying.pop(future.key)
-        alone, self._alone = future.key == self._alone, None if future.key == self._alone else self._alone
         if future.status == "finished":
-            return self._reply(task, future)
+            self._finished.append(future)
+            return None
+        task, alone = self._landed(future.key)
         if future.status == "error":
             return self._failure(task, future.exception(timeout=_FETCH_S), alone=alone)
         self._send_again(task, "the connection to the scheduler was lost")
         return None
 
-    def _reply(self, task: Task, future: Future) -> Outcome[Task, Reply] | None:
+    def _fetch(self, future: Future) -> None:
         try:
-            reply = future.result(timeout=_FETCH_S)
-        except Exception as error:  # noqa: BLE001 - whoever had it is gone; what fails for a reason fails again
+            fetched = _Fetched(future.key, future.result(timeout=_FETCH_S), None)
+        except Exception as error:  # noqa: BLE001 - the task is sent again; what fails for a reason fails again
+            fetched = _Fetched(future.key, None, error)
+        self._events.put(fetched)
+
+    def _reply(self, fetched: _Fetched) -> Outcome[Task, Reply] | None:
+        self._fetches -= 1
+        if fetched.key not in self._flying:
+            return None
+        task, _ = self._landed(fetched.key)
+        if (error := fetched.error) is not None:
             self._send_again(task, f"{type(error).__name__}: {error}")
             return None
-        if (fault := self._fault(task, reply)) is not None:
+        if (fault := self._fault(task, fetched.reply)) is not None:
             self._send_again(task, fault)
             return None
         self._tries.pop(task, None)
-        return Outcome(task, reply, None)
+        return Outcome(task, fetched.reply, None)
+
+    def _landed(self, key: Any) -> tuple[Task, bool]:
+        """The task of that key, which is in flight no more, and whether it flew alone."""
+        task, _ = self._flying.pop(key)
+        alone = key == self._alone
+        if alone:
+            self._alone = None
+        return task, alone
 
     def _failure(self, task: Task, error: Exception, *, alone: bool) -> Outcome[Task, Reply] | None:
         if isinstance(error, KilledWorker):

@@ -1,6 +1,7 @@
 """What a cluster may deliver besides the right thing, from a client that is made up."""
 
 import itertools
+import threading
 from collections import Counter
 
 import pytest
@@ -45,6 +46,7 @@ class FakeClient:
         self.deliver = deliver
         self.present = {f"fake://{number}": 1 for number in range(workers)}
         self.kept = []
+        self.over = threading.Event()
         self.made = Counter()
         self.most = self.flying = 0
         self._numbers = itertools.count()
@@ -131,9 +133,26 @@ def lost(client, promise, number):
     tell(promise)
 
 
+def hangs(client, promise, number):
+    """One result does not come through before all others have been made: nobody waits for it."""
+    client.kept.append(promise)
+    if number == 3:
+
+        def result(timeout):
+            if not client.over.wait(timeout / 10):
+                raise TimeoutError("all waited")
+            return promise.value
+
+        promise.result = result
+    if number == 35:
+        client.over.set()
+    tell(promise)
+
+
 CASES = [
-    (Fault.TWICE, twice), (Fault.LATE, late), (Fault.DAMAGED_RESULT, damaged), (Fault.DAMAGED_RESULT, damaged_counts),
-    (Fault.UNASKED, unasked), (Fault.UNASKED, of_another_run), (Fault.RESULT_LOST, lost),
+    (Fault.TWICE, twice), (Fault.LATE, late), (Fault.LATE, hangs), (Fault.DAMAGED_RESULT, damaged),
+    (Fault.DAMAGED_RESULT, damaged_counts), (Fault.UNASKED, unasked), (Fault.UNASKED, of_another_run),
+    (Fault.RESULT_LOST, lost),
 ]  # fmt: skip
 
 
@@ -143,6 +162,8 @@ def test_results_that_go_astray(bench, ledger, fault, deliver):
     client = FakeClient(deliver)
     fastlstm.run(bench.spec, run, client=client)
     assert client.most <= 2 * 2, "more in flight than twice the threads"
+    if deliver is hangs:
+        assert client.made.total() == 36
     ledger.enter(fault, bench.judge(run), told=deliver.__name__)
 
 
