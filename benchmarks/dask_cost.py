@@ -1,14 +1,17 @@
 """Processor seconds of a sweep on two Dask workers of one thread, beside a local run of two threads.
 
-    python benchmarks/dask_cost.py [--draws 2097152] [--repeats 3]
+    python benchmarks/dask_cost.py [--draws 2097152] [--repeats 3] [--as-dask-is]
 
 Runs are interleaved: local, Dask, local, Dask ... Processor seconds are those of all processes that take part: this
 one, the scheduler's, and the workers', counted from the first part to the end of the run; kernels are compiled before.
-All traffic stays on the loopback. The parts of both runs are alike.
+All traffic stays on the loopback. The parts of both runs are alike. Scheduler and workers have the settings that
+`--dask local` gives its own, or with --as-dask-is those of Dask. The last line is what the processes of the cluster
+take while nothing is computed, and take beside the work as well.
 """
 
 import argparse
 import logging
+import os
 import shutil
 import statistics
 import subprocess
@@ -23,6 +26,7 @@ from distributed import Client
 
 import fastlstm
 from fastlstm import store
+from fastlstm.cluster.connecting import CALM
 from fastlstm.spec import Spec
 from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan
@@ -30,6 +34,7 @@ from fastlstm.sweep.plan import Plan
 DASK = str(Path(sys.executable).with_name("dask"))
 LOOPBACK = "127.0.0.1"
 PART_DRAWS = 262_144
+REST_S = 15
 SPEC = {"seed": 1, "steps": 100, "params": {"default": {"normal": {}}}}
 CASES = {
     "rows none, float64": {"store": {"rows": "none"}},
@@ -43,10 +48,15 @@ def cpu_seconds(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def start(folder: Path, stack: ExitStack) -> tuple[Client, dict[str, list[psutil.Process]]]:
+def variables(config: dict[str, object]) -> dict[str, str]:
+    """The environment in which Dask has that configuration."""
+    return {f"DASK_{key.upper().replace('.', '__')}": str(value) for key, value in config.items()}
+
+
+def start(folder: Path, stack: ExitStack, config: dict[str, object]) -> tuple[Client, dict[str, list[psutil.Process]]]:
     """A scheduler and two workers as processes of their own, and a client."""
     file = folder / "scheduler.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": os.environ | variables(config)}
     shared = ["--host", LOOPBACK, "--scheduler-file", str(file), "--dashboard-address", f"{LOOPBACK}:0"]
 
     def begin(*command: str) -> psutil.Process:
@@ -75,17 +85,25 @@ def measure(spec: Spec, path: Path, processes: dict[str, list[psutil.Process]], 
     return used | {"all": sum(used.values()), "wall": wall, "content": store.content_hash(path)}
 
 
+def at_rest(processes: dict[str, list[psutil.Process]]) -> dict[str, float]:
+    """Processor seconds a second of each kind of process, while there is nothing to do."""
+    before = {name: sum(map(cpu_seconds, each)) for name, each in processes.items()}
+    time.sleep(REST_S)
+    return {name: (sum(map(cpu_seconds, each)) - before[name]) / REST_S for name, each in processes.items()}
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--draws", type=int, default=2**21)
     arguments.add_argument("--repeats", type=int, default=3)
+    arguments.add_argument("--as-dask-is", action="store_true")
     options = arguments.parse_args()
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     print("| | local, 2 threads | workers | driver | scheduler | Dask, in all | more, median | wall local, Dask |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        client, processes = start(folder, stack)
+        client, processes = start(folder, stack, {} if options.as_dask_is else CALM)
         for case, changes in CASES.items():
             draws = 4 * options.draws if "none" in case else options.draws
             spec = fastlstm.load(SPEC | {"draws": draws} | changes)
@@ -112,6 +130,8 @@ def main() -> None:
                 f"| {far['scheduler']:.2f} | {far['all']:.2f} | {more:+.0%} | {near['wall']:.1f}, {far['wall']:.1f} |",
                 flush=True,
             )
+        shares = ", ".join(f"{name} {1000 * share:.0f} ms" for name, share in at_rest(processes).items())
+        print(f"\nAt rest, each second: {shares}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from fastlstm.cluster.errors import NoAddress, NoDask, NoScheduler
 LOCAL_WORKERS = 2
 _CONNECT_S = 60.0  # also how long a scheduler may be away; 10 s were too short for one that came back
 _LOOPBACK = "127.0.0.1"
+# What Dask's processes take beside the work, which benchmarks/dask_cost.py measures: by default the calls of each
+# worker are sampled 100 times a second for a dashboard, and each event loop looks 50 times whether it is late.
+CALM = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
 
 
 @contextmanager
@@ -57,9 +60,10 @@ def _options(where: str) -> dict[str, Any]:
 
 @contextmanager
 def _local_cluster() -> Iterator[Any]:
+    import dask
     from distributed import LocalCluster
 
-    with _interrupts_ignored():
+    with dask.config.set(CALM), _interrupts_ignored():
         cluster = LocalCluster(
             n_workers=LOCAL_WORKERS,
             threads_per_worker=1,
