@@ -194,9 +194,10 @@ def test_scheduler_killed_and_another_comes_in_its_place(run, content, ledger):
     ledger.enter(Fault.SCHEDULER_BACK, judge(run, content))
 
 
-def test_driver_killed(run, spec, cluster, content, ledger):
+@pytest.mark.parametrize("parts", [3, 45])
+def test_driver_killed(run, spec, parts, cluster, content, ledger):
     driver = start_driver(spec, run, cluster)
-    wait_until(lambda: parts_there(run) > 3)
+    wait_until(lambda: parts_there(run) > parts)
     driver.kill()
     driver.communicate()
     assert parts_there(run) < PARTS
@@ -205,9 +206,10 @@ def test_driver_killed(run, spec, cluster, content, ledger):
     ledger.enter(Fault.DRIVER_KILLED, judge(run, content, survived=ended.returncode == 0), told=stderr)
 
 
-def test_driver_stopped_by_a_signal_ends_within_seconds(run, spec, cluster, content, ledger):
+@pytest.mark.parametrize("parts", [3, 45])
+def test_driver_stopped_by_a_signal_ends_within_seconds(run, spec, parts, cluster, content, ledger):
     driver = start_driver(spec, run, cluster)
-    wait_until(lambda: parts_there(run) > 3)
+    wait_until(lambda: parts_there(run) > parts)
     driver.send_signal(signal.SIGINT)
     _, stderr = driver.communicate(timeout=60)
     assert driver.returncode == 128 + signal.SIGINT, stderr

@@ -94,7 +94,7 @@ def late(client, promise, number):
 
 
 def damaged(client, promise, number):
-    if number % 5 == 0:
+    if number % 7 == 3:
         rows = bytearray(promise.value.rows)
         rows[len(rows) // 2] ^= 1
         promise.value = promise.value._replace(rows=memoryview(rows))
@@ -102,7 +102,7 @@ def damaged(client, promise, number):
 
 
 def damaged_counts(client, promise, number):
-    if number % 5 == 0:
+    if number % 7 == 3:
         promise.value = promise.value._replace(counts=bytes(len(promise.value.counts)))
     tell(promise)
 
@@ -156,12 +156,17 @@ CASES = [
 ]  # fmt: skip
 
 
+ONLY_ALL = pytest.mark.chaos(only_all=True)
+CREWS = [pytest.param(1, marks=ONLY_ALL), 2, pytest.param(5, marks=ONLY_ALL)]
+
+
 @pytest.mark.parametrize(("fault", "deliver"), CASES, ids=[case[1].__name__ for case in CASES])
-def test_results_that_go_astray(bench, ledger, fault, deliver):
+@pytest.mark.parametrize("workers", CREWS)
+def test_results_that_go_astray(bench, ledger, fault, deliver, workers):
     run = bench.run_with_parts_of(20, name="run")  # 36 parts
-    client = FakeClient(deliver)
+    client = FakeClient(deliver, workers)
     fastlstm.run(bench.spec, run, client=client)
-    assert client.most <= 2 * 2, "more in flight than twice the threads"
+    assert client.most <= 2 * workers, "more in flight than twice the threads"
     if deliver is hangs:
         assert client.made.total() == 36
     ledger.enter(fault, bench.judge(run), told=deliver.__name__)
