@@ -10,7 +10,7 @@
     tables                               rows, counts, regimes and tables from columns
     store                                the run directory: commits, journal, reading, bytes verified
     verdicts                             claims held against draws
-    sweep                                from a spec to a run: plan, engine, shards, merge
+    sweep, cluster                       from a spec to a run: plan, engine, shards, merge; on Dask workers
     runs, audit, oracles                 a run read; replayed, verified, checked; second opinions
     diagnosis                            the mistake in somebody's own gradients, named
     report, cli                          figures and one page; the command line

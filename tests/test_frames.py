@@ -1,5 +1,6 @@
-"""The rows on disk as pandas, polars and DuckDB read them: the same numbers, with labels, units and provenance."""
+"""The rows on disk as pandas, polars, DuckDB and Dask read them: the same numbers, labels, units and provenance."""
 
+import dask.dataframe
 import duckdb
 import numpy as np
 import pandas as pd
@@ -160,6 +161,17 @@ def test_duckdb_reads_the_same_rows(frame, run):
     assert [(label, count) for label, count, _ in by_regime] == list(groups.size().items())
     assert [mean for *_, mean in by_regime] == pytest.approx(groups.mean().tolist())
     assert [(int(point), count) for point, count in by_point] == [(point, DRAWS) for point in range(POINTS)]
+
+
+# Dask's own call of pandas, which will have to change
+@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index is deprecated")
+def test_dask_reads_the_same_rows(frame, run):
+    other = dask.dataframe.read_parquet(run.path / "draws").compute()
+    assert set(other.columns) == set(frame.columns)
+    for name, total in sums(frame).items():
+        assert other[name].astype(float).sum() == pytest.approx(total, rel=1e-12), name
+    assert other["regime_f"].tolist() == frame["regime_f"].tolist()
+    assert other["point"].astype(int).tolist() == frame["point"].tolist()
 
 
 def test_tables_are_read_by_all_three(run):

@@ -25,6 +25,7 @@ ROOMS = {
     "measures": {"names"},
     "intervals": set(),
     "threads": set(),
+    "cluster": set(),
     "oracles": set(),
     "claims": {"intervals"},
     "kernel": {"names", "measures"},
@@ -36,14 +37,14 @@ ROOMS = {
     "tables": {"names", "measures", "intervals", "spec", "store"},
     "verdicts": {"measures", "intervals", "claims", "spec", "store", "tables"},
     "runs": {"printable", "spec", "store", "tables", "verdicts"},
-    "sweep": {"names", "measures", "threads", "kernel", "spec", "store", "tables", "verdicts", "runs"},
+    "sweep": {"names", "measures", "threads", "cluster", "kernel", "spec", "store", "tables", "verdicts"} | {"runs"},
     "audit": {"names", "measures", "oracles", "kernel", "spec", "store", "unit", "tables", "runs", "sweep"},
     "report": {"measures", "intervals", "oracles", "claims", "spec", "store", "tables", "verdicts", "runs", "audit"}
     | {"printable"},
     "__init__": {"names", "spec", "diagnosis", "unit", "interop", "runs", "sweep", "audit"},
     # the kernel only for the moments when it is compiled
     "cli": {"__init__", "names", "measures", "printable", "threads", "kernel", "spec", "diagnosis", "store", "runs"}
-    | {"sweep", "audit", "report"},
+    | {"cluster", "sweep", "audit", "report"},
 }
 # Within the kernel, each module may import those before it.
 KERNEL = (
@@ -176,6 +177,11 @@ def test_what_both_sides_share_is_a_declaration_without_packages(module):
 @pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "report"])
 def test_only_the_report_needs_matplotlib(module):
     assert "matplotlib" not in outsiders(module)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "cluster"])
+def test_only_the_cluster_knows_dask(module):
+    assert not outsiders(module) & {"distributed", "dask"}
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "interop"])

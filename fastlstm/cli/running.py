@@ -3,6 +3,7 @@
 import shlex
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +52,10 @@ def run(
     mix_kernels: Annotated[
         bool, typer.Option("--mix-kernels", help="Go on with draws of another version, whose numbers may differ.")
     ] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:8786|FILE.json|local", help="Compute on the workers of a Dask cluster."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -62,6 +67,8 @@ def run(
     path = options.spec_path(source)
     folder = None if out in (None, "auto") else options.folder_to_make(str(out))
     share = _shard(shard)
+    if dask is not None and (threads is not None or share is not None):
+        raise typer.BadParameter("takes the place of --threads and --shard; leave them out", param_hint="--dask")
     with errors():
         from fastlstm import spec
 
@@ -73,7 +80,9 @@ def run(
         if fresh:
             _remove_run(folder)
         before = status_of(folder)
-        done, display = _run(ready, folder, threads, share, keep_going=keep_going, mix_kernels=mix_kernels, quiet=quiet)
+        done, display = _run(
+            ready, folder, threads, share, dask, keep_going=keep_going, mix_kernels=mix_kernels, quiet=quiet
+        )
         if share is not None:
             _show_shard(done, share, display, as_json=as_json)
             return
@@ -97,20 +106,21 @@ def _shard(text: str | None) -> "Shard | None":
 
 
 def _run(
-    ready: "Spec", folder: Path, threads: int | None, share: "Shard | None",
+    ready: "Spec", folder: Path, threads: int | None, share: "Shard | None", dask: str | None,
     *, keep_going: bool, mix_kernels: bool, quiet: bool,
 ) -> "tuple[Run, Log]":  # fmt: skip
     """Run the spec, with progress and signals; the run, and what was seen of it."""
+    from fastlstm.cluster.connecting import connect
     from fastlstm.sweep.progress import show_progress
     from fastlstm.sweep.session import run_shown
     from fastlstm.sweep.stopping import PointsFailed, Stopped
 
     with signals() as stopper:
         try:
-            with show_progress(not quiet) as display:
+            with show_progress(not quiet) as display, nullcontext() if dask is None else connect(dask) as client:
                 done = run_shown(
                     ready, folder, threads=threads, shard=share, keep_going=keep_going, mix_kernels=mix_kernels,
-                    display=display, stopper=stopper,
+                    display=display, stopper=stopper, client=client,
                 )  # fmt: skip
         except Stopped as stopped:
             fail(128 + stopped.signal, f"{stopped}. To go on, give the same command again.")

@@ -31,7 +31,7 @@ from fastlstm.spec.points import Axis, Points
 from fastlstm.spec.presets import PRESETS
 from fastlstm.spec.processes import AnyProcess, FileInput, NormalInput, Process
 from fastlstm.spec.sections import Delay, Loss, Measuring, State, Store
-from fastlstm.spec.series import Series
+from fastlstm.spec.series import Recorded, Series
 from fastlstm.spec.toml import toml
 
 MAX_STEPS = 10**6
@@ -155,6 +155,10 @@ class Spec(Model):
     def series(self) -> Series | None:
         """The series of a file input as it is fed in: float64, shape (rows,), read-only; or None."""
         return self.input.series if isinstance(self.input, FileInput) else None
+
+    def recorded(self) -> Recorded | None:
+        """What was read of a file input, which `rebuild` takes in place of the file; or None."""
+        return self.input.recorded if isinstance(self.input, FileInput) else None
 
     def normalised(self, *, folder: str | os.PathLike[str] | None = None) -> str:
         """TOML text with every default written out and the preset expanded; `load` of it gives an equal spec.

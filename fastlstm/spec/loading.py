@@ -1,6 +1,7 @@
 """Reads a spec from a TOML file or a mapping, and checks it whole."""
 
 import os
+import tomllib
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -12,6 +13,7 @@ from fastlstm.printable import printable
 from fastlstm.spec.document import Spec
 from fastlstm.spec.grids import rules_broken
 from fastlstm.spec.problems import Problem, SpecError, dotted, explain
+from fastlstm.spec.series import Recorded
 from fastlstm.spec.sources import MAX_SPEC_BYTES, ReadError, key_and_value, override, plain, read
 from fastlstm.spec.vocabulary import broken_claims
 
@@ -72,6 +74,11 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Mapping[
     for note in spec.input.notes:
         warnings.warn(f"{name}: input.file: {note}", SpecWarning, stacklevel=2)
     return spec
+
+
+def rebuild(text: str, recorded: Recorded | None) -> Spec:
+    """A spec from its normalised text, with what was read of its input file, which need not be there."""
+    return Spec.model_validate(tomllib.loads(text), context={"recorded": recorded})
 
 
 def _problems(

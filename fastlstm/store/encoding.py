@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from fastlstm.store.errors import Damaged
 from fastlstm.store.journal import PartEntry, PartId, Stored
-from fastlstm.store.parquet import encode, footer, without_nulls, wrong_draws
+from fastlstm.store.parquet import decode, encode, footer, without_nulls, wrong_draws
 
 Bytes = bytes | memoryview
 
@@ -17,6 +17,9 @@ class EncodedPart(NamedTuple):
     entry: PartEntry
     counts: Bytes
     rows: Bytes | None
+
+    def counts_table(self) -> pa.Table:
+        return decode(self.counts)
 
     def check(self) -> None:
         """Hash the bytes again, after a way on which something may have happened to them. Raises Damaged."""

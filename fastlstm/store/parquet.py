@@ -51,7 +51,7 @@ def _has_few_values(column: pa.ChunkedArray) -> bool:
     return not pa.types.is_boolean(column.type) and len(pc.unique(column.slice(0, 4096))) <= 1024
 
 
-def decode(data: bytes, columns: list[str] | None = None) -> pa.Table:
+def decode(data: bytes | memoryview, columns: list[str] | None = None) -> pa.Table:
     """The table in the bytes of a Parquet file.
 
     pq.read_table goes through the dataset layer: 1.3 ms of one core for a small file, against 0.16 ms here. For

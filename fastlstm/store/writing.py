@@ -127,6 +127,10 @@ class RunDirectory:
         """The sessions, as in `Status`, that had written into the directory when it was opened."""
         return self._earlier
 
+    def put_on_record(self, **provenance: Any) -> None:
+        """Add to the provenance of this session, which is written with its end."""
+        self._session["provenance"] |= provenance
+
     def commit(self, *parts: EncodedPart) -> None:
         """Make parts durable together: they are synced side by side, and their journal lines written at once.
 

@@ -21,6 +21,7 @@ _PART_DRAWS = 2**24  # draws behind a file of counts where few rows are kept
 _PART_STEPS = 2**28  # so that the part in hand, which a signal waits for, is a matter of seconds
 _MOST_PARTS = 2**16  # of a run: beyond it parts grow with the run, and are a matter of 1/65,536 of its time
 _PARTS_OF_A_SHARD = 16  # at least, so that no shard has much more than its share
+_SENT_ROWS = 2**16  # at least, or draws where no rows are kept: a part on its way costs the driver some ms
 
 
 class Part(NamedTuple):
@@ -61,8 +62,11 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 9
 
 
-def part_size(spec: Spec, shards: int = 1) -> int:
-    """How many draws make a part: chosen once for a run directory, without influence on the results."""
+def part_size(spec: Spec, shards: int = 1, *, workers: int = 0) -> int:
+    """How many draws make a part: chosen once for a run directory, without influence on the results.
+
+    workers: the threads of a cluster that take parts one by one, if it makes them.
+    """
     total = spec.draws * len(spec.points())
     longest = max(spec.steps.grid) if isinstance(spec.steps, Grid) else spec.steps
     if spec.store.rows == "none":
@@ -74,6 +78,10 @@ def part_size(spec: Spec, shards: int = 1) -> int:
     size = min(most, max(_PART_STEPS // longest, total // _MOST_PARTS))
     if shards > 1:
         size = min(size, total // (_PARTS_OF_A_SHARD * shards))
+    if workers:
+        kept = spec.store.rows if isinstance(spec.store.rows, int) else spec.draws
+        smallest = _SENT_ROWS * max(1, spec.draws // kept)
+        size = min(size, max(smallest, total // (_PARTS_OF_A_SHARD * workers)))
     size = max(1024, size // 1024 * 1024)
     number = -(-spec.draws // size)
     return -(-spec.draws // (1024 * number)) * 1024  # all parts alike, so that no shard gets the short ones
@@ -92,9 +100,9 @@ class Plan:
         self.total = self.points * spec.draws
 
     @classmethod
-    def of_new_run(cls, spec: Spec, *, shards: int = 1) -> Self:
+    def of_new_run(cls, spec: Spec, *, shards: int = 1, workers: int = 0) -> Self:
         """The plan that a directory is begun with; whoever goes on with it keeps to that one."""
-        return cls(spec, part_size(spec, shards))
+        return cls(spec, part_size(spec, shards, workers=workers))
 
     @property
     def layout(self) -> dict[str, int]:

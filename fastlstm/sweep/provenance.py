@@ -1,8 +1,11 @@
 """What made a run: the versions and the processor, for its record."""
 
+import hashlib
 import platform
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("fastlstm", "numba", "llvmlite", "numpy", "pandas", "pyarrow")
@@ -10,7 +13,12 @@ _FACES = ("pydantic", "typer", "rich", "matplotlib", "mpmath")  # no number depe
 
 
 def provenance(dtype: str) -> dict[str, Any]:
-    """Versions, the digest of the kernel's sources, host and processor features, as a JSON mapping."""
+    """What computes a run with numbers of that type, as a JSON mapping."""
+    return installation() | {"dtype": dtype}
+
+
+def installation() -> dict[str, Any]:
+    """Versions, the digests of the sources, host and processor features, as a JSON mapping."""
     from importlib.metadata import version  # these here, since who reads a record needs none of them
 
     import llvmlite.binding as llvm
@@ -23,13 +31,24 @@ def provenance(dtype: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {package: version(package) for package in _PACKAGES},
         "kernel": source_digest(),
+        "sources": package_digest(),
         "stream_version": STREAM_VERSION,
-        "dtype": dtype,
         "host": platform.node(),
         "platform": platform.platform(),
         "cpu": llvm.get_host_cpu_name(),
         "features": ",".join(sorted(name for name, present in features.items() if present)),
     }
+
+
+@cache
+def package_digest() -> str:
+    """A hash of all sources of the package: none that the bytes of a part depend on can be left out."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for source in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
+        data = source.read_bytes()
+        digest.update(f"{source.relative_to(package).as_posix()} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
 
 
 def kernels(sessions: Iterable[Mapping[str, Any]]) -> dict[str, str]:

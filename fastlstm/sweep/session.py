@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Container, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from fastlstm.cluster.client import Client
 from fastlstm.kernel.lanes.compiling import compilation
 from fastlstm.runs import Overrides, Run, SpecSource, as_spec
 from fastlstm.spec import Spec
 from fastlstm.store import PartId
 from fastlstm.sweep.engine import sweep
 from fastlstm.sweep.in_memory import simulated_rows
-from fastlstm.sweep.making import LocalMaker, Simulator, kernel
+from fastlstm.sweep.making import LocalMaker, Maker, Simulator, kernel
 from fastlstm.sweep.opening import open_directory, plan_of
 from fastlstm.sweep.plan import Plan, Shard
 from fastlstm.sweep.progress import Log, show_progress
@@ -20,6 +21,9 @@ from fastlstm.sweep.provenance import kernels, provenance
 from fastlstm.sweep.stopping import Progress, Stopper, quiet
 from fastlstm.threads import available_threads
 from fastlstm.verdicts.judge import judge_claims
+
+if TYPE_CHECKING:
+    from fastlstm.cluster.crew import Crew
 
 
 class OtherKernel(Exception):
@@ -37,6 +41,7 @@ def run(
     mix_kernels: bool = False,
     progress: Progress | bool | None = None,
     stopper: Stopper | None = None,
+    client: Client | None = None,
 ) -> Run:
     """Run a spec into a directory, or go on with one that was interrupted.
 
@@ -49,9 +54,11 @@ def run(
     machines that share the directory, and `merge` ends the run. keep_going: when a point fails, compute the others
     first. mix_kernels: go on with draws that another version of the kernel began, whose numbers may differ.
 
-    Raises ValueError if there is no such shard; SpecError; DirectoryLocked; OtherSpec, with the keys that differ, if
-    the directory belongs to another spec; OtherKernel; DiskError; Stopped; PointsFailed with keep_going, else whatever
-    a point failed with.
+    client: a distributed.Client, whose workers compute the parts instead of threads; see docs/cluster.md.
+
+    Raises ValueError if there is no such shard, or a client besides threads or a shard; SpecError; DirectoryLocked;
+    OtherSpec, with the keys that differ, if the directory belongs to another spec; OtherKernel; DiskError; Stopped;
+    PointsFailed with keep_going, else whatever a point failed with; with a client ClusterError.
 
     Examples
     --------
@@ -75,6 +82,7 @@ def run(
             mix_kernels=mix_kernels,
             display=display,
             stopper=stopper or Stopper(),
+            client=client,
         )
 
 
@@ -88,8 +96,11 @@ def run_shown(
     mix_kernels: bool,
     display: Log,
     stopper: Stopper,
+    client: Client | None = None,
 ) -> Run:
     """Run a spec as `run` does, with progress on a display, which also knows what was compiled."""
+    if client is not None and (threads is not None or shard is not None):
+        raise ValueError("a client's workers take the place of threads and shards; leave out threads and shard")
     with compilation(display.compiling, display.compiled):
         return execute(
             spec,
@@ -102,6 +113,7 @@ def run_shown(
             progress=display,
             work=display.work,
             stopper=stopper,
+            crew=None if client is None else _crew_of(client),
         )
 
 
@@ -118,14 +130,21 @@ def execute(
     progress: Progress = quiet,
     work: Progress = quiet,
     stopper: Stopper,
+    crew: "Crew | None" = None,
 ) -> Run:
     """What `run` does, with whatever simulates the draws, and says what made them."""
-    begun = Plan.of_new_run(spec, shards=1 if shard is None else shard.total)
+    begun = Plan.of_new_run(spec, shards=1 if shard is None else shard.total, workers=crew.threads if crew else 0)
     with open_directory(begun, out, made_by=made_by, shard=shard) as directory:
         plan = plan_of(begun, directory)
         if not mix_kernels:
             refuse_other_kernel(plan, out, shard, directory.committed, directory.earlier_sessions, made_by["kernel"])
-        make = LocalMaker(plan, threads=threads, simulator=simulator)
+        make: Maker
+        if crew is None:
+            make = LocalMaker(plan, threads=threads, simulator=simulator)
+        else:
+            from fastlstm.sweep.cluster_maker import ClusterMaker
+
+            make = ClusterMaker(plan, crew, stopper, record=directory.put_on_record)
         sweep(plan, directory, make, shard=shard, keep_going=keep_going, progress=progress, work=work, stopper=stopper)
         if shard is None:
             judge_claims(spec, directory)
@@ -133,6 +152,12 @@ def execute(
         else:
             directory.write_spec(spec.normalised(folder=out))  # with the claims as they are now, for the merge
     return Run(out)
+
+
+def _crew_of(client: Client) -> "Crew":
+    from fastlstm.sweep.cluster_maker import crew_of  # which imports Dask
+
+    return crew_of(client)
 
 
 def refuse_other_kernel(
