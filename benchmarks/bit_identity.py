@@ -205,10 +205,10 @@ def sources() -> str:
 
 
 def suspect_draws(spec: SpecDict) -> int:
-    """How many draws leave the range of plain numbers, and are computed with wide ones."""
+    """How many draws leave the range of plain numbers of their type, and are computed again."""
     ready = fastlstm.load(spec)
     numbers = np.arange(ready.draws, dtype=np.uint64)
-    suspect = [Simulation(ready, point)._run(numbers, wide=False)["suspect"] for point in ready.points()]
+    suspect = [Simulation(ready, point).computed(numbers, ready.dtype).suspect.any(axis=0) for point in ready.points()]
     return int(np.sum(suspect))
 
 
@@ -291,7 +291,7 @@ def main() -> int:
     before = sources()
     for name, spec in variants.items():
         draws = spec["draws"] * len(fastlstm.load(spec).points())
-        print(f"{name}: {draws:,} draws, {suspect_draws(spec):,} of them computed with wide numbers")
+        print(f"{name}: {draws:,} draws, {suspect_draws(spec):,} of them computed again")
     print(f"compiled for {llvm.get_host_cpu_name()} where no other processor is named\n")
     with tempfile.TemporaryDirectory() as temporary:
         table = Table(arguments.keep or Path(temporary), variants)

@@ -745,3 +745,21 @@ def test_read_refuses_what_is_no_run(tmp_path):
     with pytest.raises(NotARun):
         fastlstm.read(tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_strained_float32_draw_has_one_row_replay_and_gradients():
+    spec = {
+        "seed": 3, "draws": 64, "steps": 12, "dtype": "float32",
+        "params": {"default": {"normal": {"std": 8.0}}},
+        "measure": {"groups": ["norms", "grads"]},
+    }  # fmt: skip
+    rows = fastlstm.simulate(spec)
+    replays = [replay(spec, point=0, draw=draw) for draw in range(64)]
+    assert 8 < sum(again.drawn.strained for again in replays) < 64
+    for (_, row), again in zip(rows.iterrows(), replays, strict=True):
+        for name in NAMES:
+            assert np.float32(row[f"d{name}"]) == again.grads[name][0], name
+        if again.drawn.strained:
+            twice = [values.astype(np.float64) for values in (again.drawn.params, again.drawn.x)]
+            exact = fastlstm.forward(*twice, h0=again.drawn.h0, C0=again.drawn.C0)
+            np.testing.assert_array_equal(again.trace.C, exact.C.astype(np.float32))

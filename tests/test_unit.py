@@ -407,3 +407,52 @@ def test_gradient_does_not_explode_with_W_ho_below_four():
     params = counterexample(3.9)
     x = recorded(params, 60)
     assert max(growth(params, x[:steps]) for steps in range(10, 61)) < 0.03
+
+
+# --- strained draws, and what is not asked for ---------------------------------------------------
+
+
+def strained(draws, steps, dtype="float32"):
+    """Draws most of which leave the range of float32, and some that of float64."""
+    random = np.random.default_rng(77)
+    params = 20.0 * random.standard_normal((draws, 14))
+    return params.astype(dtype), random.standard_normal((draws, steps)).astype(dtype)
+
+
+def test_a_strained_float32_draw_is_that_of_float64_rounded():
+    params, x = strained(60, 12)
+    params[:, NAMES.index("b_f")] = 200  # beyond what plain gates of float32 take
+    dy = np.ones_like(x)
+    single = fastlstm.gradients(params, x, dy), fastlstm.forward(params, x)
+    params, x, dy = (array.astype(np.float64) for array in (params, x, dy))
+    double = fastlstm.gradients(params, x, dy), fastlstm.forward(params, x)
+    with np.errstate(over="ignore"):
+        for mine, exact in zip(single, double, strict=True):
+            for name, values in vars(mine).items():
+                assert values.dtype == np.float32
+                np.testing.assert_array_equal(values, getattr(exact, name).astype(np.float32), err_msg=name)
+
+
+@pytest.mark.parametrize("std", [1.0, 20.0])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_draw_is_the_same_alone_and_among_others(std, dtype):
+    params, x = strained(50, 12, dtype)
+    params *= std / 20
+    dy = np.ones_like(x)
+    together, traces = fastlstm.gradients(params, x, dy), fastlstm.forward(params, x)
+    for draw in range(0, 50, 7):
+        alone, trace = fastlstm.gradients(params[draw], x[draw], dy[draw]), fastlstm.forward(params[draw], x[draw])
+        for some, one in ((together, alone), (traces, trace)):
+            for name, values in vars(one).items():
+                np.testing.assert_array_equal(values[0], getattr(some, name)[draw], err_msg=name)
+
+
+@pytest.mark.parametrize("mode", ["full", "cec", "local"])
+def test_without_gradients_of_inputs_the_others_are_the_same_to_the_bit(mode):
+    params, x = strained(70, 10)
+    dy = np.ones_like(x)
+    whole = fastlstm.gradients(params, x, dy, mode=mode)
+    rest = fastlstm.gradients(params, x, dy, mode=mode, inputs=False)
+    assert rest.x.shape == (70, 0)
+    for name in ("params", "h0", "C0"):
+        np.testing.assert_array_equal(getattr(rest, name), getattr(whole, name))

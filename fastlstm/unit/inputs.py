@@ -27,6 +27,11 @@ class Inputs:
     x: Array  # (draws, steps)
     dtype: str
 
+    def of(self, draws: Array, dtype: str) -> "Inputs":
+        """Those of some draws, the same numbers in a type that holds them."""
+        params, state, x = (array[draws].astype(dtype, copy=False) for array in (self.params, self.state, self.x))
+        return Inputs(params, state, x, dtype)
+
     def slices(self) -> tuple[list[slice], int]:
         """Whole registers of draws for the threads, and how many threads are worth starting."""
         draws, steps = self.x.shape
