@@ -4,6 +4,7 @@ Arrays are (draws, ...) with any strides. A register takes consecutive draws; th
 array repeats its last draw in the lanes that are left over, and does not write them.
 """
 
+from collections import namedtuple
 from functools import cache
 
 import numpy as np
@@ -15,7 +16,7 @@ from fastlstm.kernel.forward_pass import Extent, Terms
 from fastlstm.kernel.gradient_rows import scale_rows
 from fastlstm.kernel.lanes.convert import one_if
 from fastlstm.kernel.lanes.jit import inline, kernel
-from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
+from fastlstm.kernel.lanes.memory import align_stack, ask_for_part, load, store, uncounted
 from fastlstm.kernel.lanes.registers import store_registers
 from fastlstm.kernel.lanes.simd import LANES, absolute, fill, maximum
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
@@ -42,14 +43,21 @@ def read_units(scratch, params, state, x, start):
     read_draws(scratch.x, x, start)
 
 
+# Where a register of draws goes: rows for dL/dx, the arrays that are read and written next, and its first draw
+Out = namedtuple("Out", "dx x out_x start")
+
+
+@inline
+def _ask_for_inputs(p, seen, a, scale, out):
+    """Ask memory for the next draws' inputs while these are computed, a step's share at each step."""
+    ask_for_part(out.x, out.start + LANES, seen.t, 0)
+
+
 @inline
 def _write_input_gradient(p, seen, a, scale, out):
-    store(out, (seen.t,), times_power_of_two(input_gradient(p, a), scale))
-
-
-@inline
-def _write_nothing(p, seen, a, scale, out):
-    pass
+    store(out.dx, (seen.t,), times_power_of_two(input_gradient(p, a), scale))
+    _ask_for_inputs(p, seen, a, scale, out)
+    ask_for_part(out.out_x, out.start, seen.t, 1)
 
 
 @cache
@@ -60,7 +68,7 @@ def build_gradients(arithmetic, mode, loss="given", readout="sigmoid", inputs=Tr
     holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. Without `inputs`, out_x is
     (n, 0). out_suspect (n, 1) is 1 where numbers may have lost something, and 0 elsewhere.
     """
-    MODE = build_mode(mode, _write_input_gradient if inputs else _write_nothing)
+    MODE = build_mode(mode, _write_input_gradient if inputs else _ask_for_inputs)
     OPTIONS = options(loss, readout, {"mode": MODE})
     finish, suspects = MODE.finish, MODE.suspect
     dtype, _ = memory_kind(arithmetic)
@@ -83,7 +91,7 @@ def build_gradients(arithmetic, mode, loss="given", readout="sigmoid", inputs=Tr
             read_units(scratch, params, state, x, start)
             read_draws(scratch.target, target, start)
             read_draws(scratch.last, last, start)
-            done = run_draws(scratch, terms, scratch.dx, OPTIONS)
+            done = run_draws(scratch, terms, Out(scratch.dx, x, out_x, start), OPTIONS)
             suspect = suspects(done)
             carry, scale = finish(done)
             scale_rows(scratch.full, scale & 0)

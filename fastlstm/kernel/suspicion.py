@@ -47,7 +47,7 @@ def may_outgrow(p, C):
 
 @meaning(may_outgrow, Wide)
 def _never(p, C):
-    return p.W_y != p.W_y
+    return p.W_y < p.W_y
 
 
 @generic
@@ -66,7 +66,7 @@ def may_leave_gate_range(p, h_0, extent):
 
 @meaning(may_leave_gate_range, Wide)
 def _never_out_of_range(p, h_0, extent):
-    return h_0 != h_0
+    return h_0 < h_0
 
 
 @generic
@@ -88,7 +88,7 @@ def suspect_sums(rows, h_0, C_0, steps, extent):
 
 @meaning(suspect_sums, Wide)
 def _never_lost(rows, h_0, C_0, steps, extent):
-    return h_0 != h_0
+    return h_0 < h_0
 
 
 @inline
