@@ -159,7 +159,11 @@ def sigmoid(z):
 
 @generic
 def tanh(z):
-    """tanh(z) and its slope 1 - tanh(z)^2; from |z| = GATE_RANGE / 2 on the slope stays what it is there."""
+    """tanh(z) and its slope 1 - tanh(z)^2; from |z| = GATE_RANGE / 2 on the slope stays what it is there.
+
+    Of tanh C_t no gradient rests on such a slope unseen: |C_t| grows by less than 1 a step, so where it is that large,
+    dC is near the end of the range when its chunk ends, and the draw is suspect.
+    """
     return tanh_of(exponential(maximum(-GATE_RANGE(z), -2.0 * absolute(z))), z)
 
 

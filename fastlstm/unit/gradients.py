@@ -19,6 +19,7 @@ from fastlstm.unit.inputs import (
     Params,
     Readout,
     choice,
+    columns_of_draws,
     of_each_draw,
     of_each_step,
     refuse_other_index,
@@ -127,7 +128,8 @@ def gradients(
     if steps and not inputs:
         raise ValueError("steps=True gives dL/dx with the gradients of every step; leave inputs=False out")
     units = checked_inputs(params, x, h0, C0)
-    last = np.stack([of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)], axis=1)
+    last = columns_of_draws(2, len(units.x), units.dtype)
+    last[:, 0], last[:, 1] = of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)
     kind, targets = _loss(units, dy, loss, target, readout, alone=not last.any())
     first_loss_step = units.x.shape[1] - 1 if kind == "last" else 0
     chosen = kind, readout, mode, _window(mode, window)
@@ -178,7 +180,8 @@ def run_gradients(task: Task, *, inputs: bool = True) -> Gradients:
     """Gradients; draws that may leave the range of the arithmetic are computed again."""
     kernel = build_gradients(task.arithmetic, task.mode, task.loss, task.readout, inputs)
     draws, steps = task.units.x.shape
-    params, state, suspect = (np.empty((draws, width), task.units.dtype) for width in (len(PARAMETERS), 2, 1))
+    params = np.empty((draws, len(PARAMETERS)), task.units.dtype)
+    state, suspect = (columns_of_draws(columns, draws, task.units.dtype) for columns in (2, 1))
     x = np.empty((draws, steps if inputs else 0), task.units.dtype)
 
     def work(part: slice) -> None:
