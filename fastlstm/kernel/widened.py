@@ -11,7 +11,6 @@ from numba.core import types
 from fastlstm.kernel import elementary, scale
 from fastlstm.kernel.elementary import Sigmoid, Tanh
 from fastlstm.kernel.lanes import memory, simd
-from fastlstm.kernel.lanes.convert import by_width
 from fastlstm.kernel.lanes.jit import choose_meaning, inline, meaning
 from fastlstm.kernel.wide import (
     Wide,
@@ -28,7 +27,7 @@ from fastlstm.kernel.wide import (
 # Rows of sizes (float) and exponents (integer): row k of a register is sizes[k] * 2^exponents[k]
 Rows = namedtuple("Rows", "sizes exponents")
 
-MOST_DECAY = by_width(2.0**21, 2.0**30)  # what exp_in_parts takes
+MOST_DECAY = 2.0**30  # what exp_in_parts takes
 
 
 @meaning(elementary.log, Wide)
@@ -39,9 +38,8 @@ def _log(v):
 @inline
 def _decay(a):
     """exp(-a) for plain lanes a >= 0; beyond what exp_in_parts takes, the 16th power of exp(-a / 16)."""
-    limit = MOST_DECAY(a)
-    far = a > limit
-    k, q = elementary.exp_in_parts(-simd.minimum(simd.select(far, 0.0625 * a, a), limit))
+    far = a > MOST_DECAY
+    k, q = elementary.exp_in_parts(-simd.minimum(simd.select(far, 0.0625 * a, a), MOST_DECAY))
     e = normalised(1.0 + q, k)
     squared = e * e
     fourth = squared * squared

@@ -48,6 +48,8 @@ def forward(
     type changes. If params and x are float32 so is the result, otherwise everything is float64.
     readout: "sigmoid", y_t = s(W_y h_t + b_y); or "linear", without the sigmoid.
 
+    A float32 draw whose pre-activations may leave what a gate of float32 takes is computed in float64, from the float32
+    values.
     Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, F1 to F7.
 
     Examples
