@@ -334,6 +334,7 @@ def test_float32_stays_float32_and_everything_else_is_float64():
         ({"params": dict.fromkeys(NAMES, 0.0) | {"b_f": np.zeros(3), "b_i": np.zeros(2)}}, ["b_f", "(3,)", "(2,)"]),
         ({"params": dict.fromkeys(NAMES, 0.0) | {"b_f": np.zeros((3, 1))}}, ["b_f", "(3, 1)"]),
         ({"mode": "one-step"}, ["one-step", "full", "cec", "local"]),
+        ({"steps": True, "inputs": False}, ["steps=True", "inputs=False"]),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(changes, told):
