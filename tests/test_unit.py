@@ -316,6 +316,14 @@ def test_float32_stays_float32_and_everything_else_is_float64():
     assert fastlstm.forward(params, x).y.dtype == "float32"
 
 
+def zeros(draws, steps, dtype=np.float64, *, writeable=True):
+    """Gradients to be filled."""
+    arrays = [np.zeros(shape, dtype) for shape in ((draws, 14), (draws, steps), draws, draws)]
+    for array in arrays:
+        array.flags.writeable = writeable
+    return fastlstm.Gradients(*arrays)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -334,7 +342,13 @@ def test_float32_stays_float32_and_everything_else_is_float64():
         ({"params": dict.fromkeys(NAMES, 0.0) | {"b_f": np.zeros(3), "b_i": np.zeros(2)}}, ["b_f", "(3,)", "(2,)"]),
         ({"params": dict.fromkeys(NAMES, 0.0) | {"b_f": np.zeros((3, 1))}}, ["b_f", "(3, 1)"]),
         ({"mode": "one-step"}, ["one-step", "full", "cec", "local"]),
-        ({"steps": True, "inputs": False}, ["steps=True", "inputs=False"]),
+        ({"steps": True, "inputs": False}, ["steps=True", "inputs"]),
+        ({"steps": True, "out": zeros(3, 5)}, ["steps=True", "out"]),
+        ({"out": zeros(3, 4)}, ["out.x", "(3, 4)", "(3, 5)"]),
+        ({"out": zeros(3, 5), "inputs": False}, ["out.x", "(3, 5)", "(3, 0)"]),
+        ({"out": zeros(2, 5)}, ["out.params", "(2, 14)", "(3, 14)"]),
+        ({"out": zeros(3, 5, np.float32)}, ["out.params", "float32", "float64"]),
+        ({"out": zeros(3, 5, writeable=False)}, ["out.params", "written"]),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(changes, told):
@@ -457,3 +471,25 @@ def test_without_gradients_of_inputs_the_others_are_the_same_to_the_bit(mode):
     assert rest.x.shape == (70, 0)
     for name in ("params", "h0", "C0"):
         np.testing.assert_array_equal(getattr(rest, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("std", [1.0, 20.0])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_fill_the_arrays_they_are_given_with_the_same_bits(std, dtype):
+    params, x = strained(70, 10, dtype)
+    params *= std / 20
+    fresh, out = fastlstm.gradients(params, x, loss="sum"), zeros(70, 10, dtype)
+    kept = dict(vars(out))
+    assert fastlstm.gradients(params, x, loss="sum", out=out) is out
+    for name, values in vars(out).items():
+        assert values is kept[name]
+        np.testing.assert_array_equal(values, getattr(fresh, name), err_msg=name)
+
+
+def test_gradients_are_not_written_over_what_they_are_of():
+    params, x = strained(70, 10)
+    out = zeros(70, 10, np.float32)
+    for name, arguments in (("x", (params, out.x)), ("params", (out.params, x))):
+        with pytest.raises(ValueError, match=rf"out\.{name} shares memory with an argument"):
+            fastlstm.gradients(*arguments, loss="sum", out=out)
+    assert not out.x.any()

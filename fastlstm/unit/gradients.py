@@ -88,6 +88,7 @@ def gradients(
     dC_T: ArrayLike = 0.0,
     steps: bool = False,
     inputs: bool = True,
+    out: Gradients | None = None,
 ) -> Gradients:
     """Gradients of a loss L by backpropagation through time, given dy_t = dL/dy_t or a loss by name.
 
@@ -99,6 +100,7 @@ def gradients(
     dh_T, dC_T: what comes in through the last state, numbers or (draws,); with them dy may be left out.
     steps: also the gradients of every step, as `StepGradients`.
     inputs: whether dL/dx is wanted; without it, `x` of the result is empty, (draws, 0).
+    out: gradients of the same shapes and type, which are filled and returned: short sequences spare new memory.
 
     A gradient beyond the range of the type is inf, or 0; with steps=True `log10` and `sign` know it all the same.
     A float32 draw that may leave the range of float32 on its way is computed in float64, from the float32 values, so
@@ -125,8 +127,10 @@ def gradients(
     choice("mode", mode, Mode)
     choice("readout", readout, Readout)
     refuse_other_index({"x": x, "dy": dy, "target": target})
-    if steps and not inputs:
-        raise ValueError("steps=True gives dL/dx with the gradients of every step; leave inputs=False out")
+    if steps and (out is not None or not inputs):
+        raise ValueError(
+            "steps=True gives dL/dx with the gradients of every step, in new arrays; leave inputs and out out"
+        )
     units = checked_inputs(params, x, h0, C0)
     last = columns_of_draws(2, len(units.x), units.dtype)
     last[:, 0], last[:, 1] = of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)
@@ -134,7 +138,22 @@ def gradients(
     first_loss_step = units.x.shape[1] - 1 if kind == "last" else 0
     chosen = kind, readout, mode, _window(mode, window)
     task = Task(units, targets, last, first_loss_step, *chosen, arithmetic=units.dtype)
-    return run_step_gradients(task) if steps else run_gradients(task, inputs=inputs)
+    if out is not None:
+        _refuse_unfit(out, task, inputs=inputs)
+    return run_step_gradients(task) if steps else run_gradients(task, inputs=inputs, out=out)
+
+
+def _refuse_unfit(out: Gradients, task: Task, *, inputs: bool) -> None:
+    """Raises ValueError if arrays cannot be filled, or if filling them would change what the gradients are of."""
+    draws, steps = task.units.x.shape
+    sizes = {"params": (draws, len(PARAMETERS)), "x": (draws, steps if inputs else 0), "h0": (draws,), "C0": (draws,)}
+    for name, shape in sizes.items():
+        array = out[name] if name != "params" else out.params
+        if array.shape != shape or array.dtype != task.units.dtype or not array.flags.writeable:
+            wanted = f"{shape} in {task.units.dtype}, to be written to"
+            raise ValueError(f"out.{name} has shape {array.shape} in {array.dtype}; it must be {wanted}")
+        if any(np.may_share_memory(array, other) for other in task.arguments(slice(None))[:5]):
+            raise ValueError(f"out.{name} shares memory with an argument, which would change while it is read")
 
 
 def _loss(
@@ -176,20 +195,23 @@ def _window(mode: Mode, window: int | None) -> int:
     return 1 if window is None else int(window)
 
 
-def run_gradients(task: Task, *, inputs: bool = True) -> Gradients:
-    """Gradients; draws that may leave the range of the arithmetic are computed again."""
+def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = None) -> Gradients:
+    """Gradients, in new arrays or in those of `out`; draws that may leave the range are computed again."""
     kernel = build_gradients(task.arithmetic, task.mode, task.loss, task.readout, inputs)
     draws, steps = task.units.x.shape
-    params = np.empty((draws, len(PARAMETERS)), task.units.dtype)
     state, suspect = (columns_of_draws(columns, draws, task.units.dtype) for columns in (2, 1))
-    x = np.empty((draws, steps if inputs else 0), task.units.dtype)
+    if out is None:
+        params = np.empty((draws, len(PARAMETERS)), task.units.dtype)
+        x = np.empty((draws, steps if inputs else 0), task.units.dtype)
+        out = Gradients(params, x, h0=state[:, 0], C0=state[:, 1])
+    filled = out
 
     def work(part: slice) -> None:
         scratch = allocate_scratch(task.arithmetic, steps, inputs=inputs)
-        kernel(*task.arguments(part), scratch, params[part], state[part], x[part], suspect[part])
+        kernel(*task.arguments(part), scratch, filled.params[part], state[part], filled.x[part], suspect[part])
 
     task.run(work)
-    filled = Gradients(params, x, state[:, 0], state[:, 1])
+    filled.h0[:], filled.C0[:] = state.T
     again = np.flatnonzero(suspect)
     if len(again):
         exact = run_gradients(task.again(again), inputs=inputs)
