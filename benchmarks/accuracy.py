@@ -23,9 +23,10 @@ In units of the last place (ulp) of the true value, which mpmath knows to 50 dig
 subnormal, and with zeros, infinities and NaN tested apart (`tests/test_elementary.py`). The error that
 rounding alone would make is at most 0.5 and on average 0.25. The bounds are those that the tests hold.
 
-`larger` is the larger of s(z) and 1 - s(z), for tanh of s(2z) and 1 - s(2z). The slope of sigmoid is
-s(z) (1 - s(z)), that of tanh 1 - tanh(z)^2. sin and cos are of 2 pi u. The quantile is the lower half of
-that of the standard normal distribution. "By size" means as many points in any binade as in the next.
+The slope of sigmoid is s(z) (1 - s(z)), that of tanh 1 - tanh(z)^2. A gate takes what the ranges say; a draw that may
+go beyond is computed in float64, and beyond the range of that with wide numbers. sin and cos are of 2 pi u. The
+quantile is the lower half of that of the standard normal distribution. "By size" means as many points in any binade as
+in the next.
 
 {points:,} random points in each range. Made by `python benchmarks/accuracy.py --write docs/accuracy.md`.
 

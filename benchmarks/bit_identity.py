@@ -5,8 +5,8 @@
 The ways are other numbers of threads, other sizes of parts, another order of the parts, interruptions, another
 process, and other processors. A processor is another target of the compiler, in a process of its own with an empty
 cache of kernels, where NumPy is kept from the instructions that this processor does not have.
-Exit code 0 if all hashes of a variant are equal; else 1, and the columns and draws that differ are named; 2 if
-fastlstm's own sources changed meanwhile, so that nothing was proved.
+Exit code 0 if all hashes of a variant are equal, and those of fastlstm/sweep/bits.py; else 1, and the columns and draws
+that differ are named; 2 if fastlstm's own sources changed meanwhile, so that nothing was proved.
 """
 
 import argparse
@@ -29,6 +29,7 @@ import pandas as pd
 
 import fastlstm
 from fastlstm.store import content_hash, verify
+from fastlstm.sweep.bits import BITS_VERSION, HASHES
 from fastlstm.sweep.opening import open_directory
 from fastlstm.sweep.plan import Plan
 from fastlstm.sweep.simulation import Simulation
@@ -37,7 +38,7 @@ from fastlstm.sweep.stopping import Stopped, Stopper, quiet
 SpecDict = dict[str, Any]
 
 # All that is measured, two points, and a last register that is not full. At the second point most gates are
-# saturated, and many draws leave the range of plain numbers, so that they are computed with wide ones.
+# saturated, and many draws leave the range of plain numbers, so that they are computed again.
 SPEC: SpecDict = {
     "seed": 20261122,
     "draws": 3001,
@@ -205,10 +206,10 @@ def sources() -> str:
 
 
 def suspect_draws(spec: SpecDict) -> int:
-    """How many draws leave the range of plain numbers, and are computed with wide ones."""
+    """How many draws leave the range of plain numbers of their type, and are computed again."""
     ready = fastlstm.load(spec)
     numbers = np.arange(ready.draws, dtype=np.uint64)
-    suspect = [Simulation(ready, point)._run(numbers, wide=False)["suspect"] for point in ready.points()]
+    suspect = [Simulation(ready, point).computed(numbers, ready.dtype).suspect.any(axis=0) for point in ready.points()]
     return int(np.sum(suspect))
 
 
@@ -264,7 +265,7 @@ class Table:
         print(f"|{'-' * 47}|" + "|".join("-" * 18 for _ in self.variants) + "|------:|", flush=True)
 
     def verdict(self) -> bool:
-        """Print the hashes in full, and what differs; whether nothing does."""
+        """Print the hashes in full, and what differs, also from the committed ones; whether nothing does."""
         first = next(iter(self.rows))
         same = True
         for place, variant in enumerate(self.variants):
@@ -272,6 +273,9 @@ class Table:
             odd = [title for title, text in found.items() if text != found[first]]
             word = "all equal" if not odd else f"{len(odd)} of {len(found)} differ"
             print(f"\n{variant}: {word}\n{found[first]}")
+            if found[first] != HASHES[variant]:
+                same = False
+                print(f"not the hash of bits version {BITS_VERSION}, {HASHES[variant]}; see fastlstm/sweep/bits.py")
             for title in odd:
                 same = False
                 print(f"\n{title}: {found[title]}")
@@ -291,7 +295,7 @@ def main() -> int:
     before = sources()
     for name, spec in variants.items():
         draws = spec["draws"] * len(fastlstm.load(spec).points())
-        print(f"{name}: {draws:,} draws, {suspect_draws(spec):,} of them computed with wide numbers")
+        print(f"{name}: {draws:,} draws, {suspect_draws(spec):,} of them computed again")
     print(f"compiled for {llvm.get_host_cpu_name()} where no other processor is named\n")
     with tempfile.TemporaryDirectory() as temporary:
         table = Table(arguments.keep or Path(temporary), variants)

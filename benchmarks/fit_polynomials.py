@@ -127,7 +127,6 @@ def _cos(square: mpf) -> mpf:
 # name, function, weight, interval, degree for float32 and for float64
 POLYNOMIALS = [
     ("EXP", _exp, lambda r: r**2 / exp(r), (-LN_2 / 2, LN_2 / 2), (4, 9)),
-    ("RECIPROCAL", lambda e: 1 / (1 + e), lambda e: 1 + e, (mpf(0), mpf(1)), (6, 4)),
     ("LOG", _log, lambda f: abs(f**3 / log1p(f)), (sqrt(mpf(0.5)) - 1, sqrt(mpf(2)) - 1), (7, 18)),
     ("SIN", _sin, lambda square: square / (2 * pi), (mpf(0), mpf(1) / 64), (3, 5)),
     ("COS", _cos, lambda square: square, (mpf(0), mpf(1) / 64), (3, 6)),

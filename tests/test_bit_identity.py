@@ -7,7 +7,8 @@ import pytest
 
 import fastlstm
 from fastlstm.kernel.lanes.simd import LANES
-from fastlstm.store import content_hash
+from fastlstm.store import content_hash, status
+from fastlstm.sweep.bits import BITS_VERSION, HASHES
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
@@ -33,11 +34,19 @@ def usual(tmp_path_factory):
     return fastlstm.run(VARIANTS["float64"], tmp_path_factory.mktemp("usual") / "run")
 
 
-def test_the_spec_needs_wide_numbers_for_some_draws_and_ends_within_a_register():
+def test_the_spec_has_draws_that_leave_the_range_and_ends_within_a_register():
     spec = VARIANTS["float64"]
     assert 100 < bit_identity.suspect_draws(spec) < spec["draws"]
     assert spec["draws"] % LANES
     assert bit_identity.suspect_draws(TINY) == 0
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_kernel_computes_the_bits_of_the_version_that_runs_record(tmp_path, usual, variant):
+    run = usual if variant == "float64" else fastlstm.run(VARIANTS[variant], tmp_path / "run")
+    assert content_hash(run.path) == HASHES[variant], f"not the bits of version {BITS_VERSION}, see sweep/bits.py"
+    (session,) = status(run.path).sessions
+    assert session["provenance"]["bits_version"] == BITS_VERSION
 
 
 @pytest.mark.parametrize("title", WAYS)

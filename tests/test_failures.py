@@ -14,6 +14,7 @@ from small_store import Stage
 import fastlstm
 from fastlstm.store import DiskError, RunDirectory, content_hash, status
 from fastlstm.sweep import plan
+from fastlstm.sweep.bits import BITS_VERSION
 from fastlstm.sweep.engine import sweep
 from fastlstm.sweep.making import FailedPart, LocalMaker
 from fastlstm.sweep.opening import open_directory
@@ -297,6 +298,7 @@ def test_the_record_of_a_run_says_what_made_it_and_how_much(half_done):
         made_by = entry["provenance"]
         assert {"fastlstm", "numba", "numpy", "pyarrow"} <= made_by["versions"].keys()
         assert {"python", "kernel", "stream_version", "dtype", "cpu", "features"} <= made_by.keys()
+        assert made_by["bits_version"] == BITS_VERSION
         assert entry["started"] <= entry["ended"]
     assert sum(entry["draws"] for entry in found.sessions) == 1800
     assert (found.parts, found.draws, found.rows) == (6, 1800, 1800)

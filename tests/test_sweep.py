@@ -745,3 +745,36 @@ def test_read_refuses_what_is_no_run(tmp_path):
     with pytest.raises(NotARun):
         fastlstm.read(tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+STRAINED = {
+    "seed": 3, "draws": 64, "steps": 12, "dtype": "float32",
+    "params": {"default": {"normal": {"std": 8.0}}},
+    "measure": {"groups": ["norms", "grads"]},
+}  # fmt: skip
+
+
+def test_a_strained_float32_draw_has_one_row_replay_and_gradients():
+    rows = fastlstm.simulate(STRAINED)
+    replays = [replay(STRAINED, point=0, draw=draw) for draw in range(64)]
+    assert 8 < sum(again.drawn.strained for again in replays) < 64
+    for (_, row), again in zip(rows.iterrows(), replays, strict=True):
+        drawn = again.drawn
+        alone = fastlstm.gradients(drawn.params, drawn.x, h0=drawn.h0, C0=drawn.C0, loss="sum")
+        for name in NAMES:  # again.grads are those of steps=True
+            assert np.float32(row[f"d{name}"]) == again.grads[name][0] == alone[name][0], name
+        np.testing.assert_array_equal(again.grads.x, alone.x)
+        if drawn.strained:
+            twice = [values.astype(np.float64) for values in (drawn.params, drawn.x)]
+            exact = fastlstm.forward(*twice, h0=drawn.h0, C0=drawn.C0)
+            np.testing.assert_array_equal(again.trace.C, exact.C.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_row_does_not_depend_on_the_groups_beside_it(dtype):
+    spec = STRAINED | {"dtype": dtype, "draws": 500, "store": {"dtype": dtype}}
+    groups = ["gates", "carousel", "jacobian", "lags", "gate_grads", "gate_lags", "truncation"]
+    alone = fastlstm.simulate(spec)
+    beside = fastlstm.simulate(spec | {"measure": {"groups": [*STRAINED["measure"]["groups"], *groups]}})
+    assert set(alone) < set(beside)
+    pd.testing.assert_frame_equal(alone, beside[list(alone)], check_exact=True)

@@ -316,6 +316,14 @@ def test_float32_stays_float32_and_everything_else_is_float64():
     assert fastlstm.forward(params, x).y.dtype == "float32"
 
 
+def zeros(draws, steps, dtype=np.float64, *, writeable=True):
+    """Gradients to be filled."""
+    arrays = [np.zeros(shape, dtype) for shape in ((draws, 14), (draws, steps), draws, draws)]
+    for array in arrays:
+        array.flags.writeable = writeable
+    return fastlstm.Gradients(*arrays)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -334,6 +342,13 @@ def test_float32_stays_float32_and_everything_else_is_float64():
         ({"params": dict.fromkeys(NAMES, 0.0) | {"b_f": np.zeros(3), "b_i": np.zeros(2)}}, ["b_f", "(3,)", "(2,)"]),
         ({"params": dict.fromkeys(NAMES, 0.0) | {"b_f": np.zeros((3, 1))}}, ["b_f", "(3, 1)"]),
         ({"mode": "one-step"}, ["one-step", "full", "cec", "local"]),
+        ({"steps": True, "inputs": False}, ["steps=True", "inputs"]),
+        ({"steps": True, "out": zeros(3, 5)}, ["steps=True", "out"]),
+        ({"out": zeros(3, 4)}, ["out.x", "(3, 4)", "(3, 5)"]),
+        ({"out": zeros(3, 5), "inputs": False}, ["out.x", "(3, 5)", "(3, 0)"]),
+        ({"out": zeros(2, 5)}, ["out.params", "(2, 14)", "(3, 14)"]),
+        ({"out": zeros(3, 5, np.float32)}, ["out.params", "float32", "float64"]),
+        ({"out": zeros(3, 5, writeable=False)}, ["out.params", "written"]),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(changes, told):
@@ -407,3 +422,74 @@ def test_gradient_does_not_explode_with_W_ho_below_four():
     params = counterexample(3.9)
     x = recorded(params, 60)
     assert max(growth(params, x[:steps]) for steps in range(10, 61)) < 0.03
+
+
+# --- strained draws, and what is not asked for ---------------------------------------------------
+
+
+def strained(draws, steps, dtype="float32"):
+    """Draws most of which leave the range of float32, and some that of float64."""
+    random = np.random.default_rng(77)
+    params = 20.0 * random.standard_normal((draws, 14))
+    return params.astype(dtype), random.standard_normal((draws, steps)).astype(dtype)
+
+
+def test_a_strained_float32_draw_is_that_of_float64_rounded():
+    params, x = strained(60, 12)
+    params[:, NAMES.index("b_f")] = 200  # beyond what plain gates of float32 take
+    dy = np.ones_like(x)
+    single = fastlstm.gradients(params, x, dy), fastlstm.forward(params, x)
+    params, x, dy = (array.astype(np.float64) for array in (params, x, dy))
+    double = fastlstm.gradients(params, x, dy), fastlstm.forward(params, x)
+    with np.errstate(over="ignore"):
+        for mine, exact in zip(single, double, strict=True):
+            for name, values in vars(mine).items():
+                assert values.dtype == np.float32
+                np.testing.assert_array_equal(values, getattr(exact, name).astype(np.float32), err_msg=name)
+
+
+@pytest.mark.parametrize("std", [1.0, 20.0])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_draw_is_the_same_alone_and_among_others(std, dtype):
+    params, x = strained(50, 12, dtype)
+    params *= std / 20
+    dy = np.ones_like(x)
+    together, traces = fastlstm.gradients(params, x, dy), fastlstm.forward(params, x)
+    for draw in range(0, 50, 7):
+        alone, trace = fastlstm.gradients(params[draw], x[draw], dy[draw]), fastlstm.forward(params[draw], x[draw])
+        for some, one in ((together, alone), (traces, trace)):
+            for name, values in vars(one).items():
+                np.testing.assert_array_equal(values[0], getattr(some, name)[draw], err_msg=name)
+
+
+@pytest.mark.parametrize("mode", ["full", "cec", "local"])
+def test_without_gradients_of_inputs_the_others_are_the_same_to_the_bit(mode):
+    params, x = strained(70, 10)
+    dy = np.ones_like(x)
+    whole = fastlstm.gradients(params, x, dy, mode=mode)
+    rest = fastlstm.gradients(params, x, dy, mode=mode, inputs=False)
+    assert rest.x.shape == (70, 0)
+    for name in ("params", "h0", "C0"):
+        np.testing.assert_array_equal(getattr(rest, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("std", [1.0, 20.0])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_fill_the_arrays_they_are_given_with_the_same_bits(std, dtype):
+    params, x = strained(70, 10, dtype)
+    params *= std / 20
+    fresh, out = fastlstm.gradients(params, x, loss="sum"), zeros(70, 10, dtype)
+    kept = dict(vars(out))
+    assert fastlstm.gradients(params, x, loss="sum", out=out) is out
+    for name, values in vars(out).items():
+        assert values is kept[name]
+        np.testing.assert_array_equal(values, getattr(fresh, name), err_msg=name)
+
+
+def test_gradients_are_not_written_over_what_they_are_of():
+    params, x = strained(70, 10)
+    out = zeros(70, 10, np.float32)
+    for name, arguments in (("x", (params, out.x)), ("params", (out.params, x))):
+        with pytest.raises(ValueError, match=rf"out\.{name} shares memory with an argument"):
+            fastlstm.gradients(*arguments, loss="sum", out=out)
+    assert not out.x.any()

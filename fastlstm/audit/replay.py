@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from fastlstm.kernel.suspicion import AFTER
 from fastlstm.names import PARAMETERS
 from fastlstm.runs import Run, SpecSource, as_spec
 from fastlstm.spec import Spec
 from fastlstm.sweep.simulation import Draw, Simulation
-from fastlstm.unit import Gradients, StepGradients, Trace, forward
+from fastlstm.unit import Gradients, StepGradients, Trace
 from fastlstm.unit.gradients import Task, run_gradients, run_step_gradients
 from fastlstm.unit.inputs import inputs
+from fastlstm.unit.trace import run_forward
 
 # What a table of steps has of the gradients, in the order of the derivation; dx is the gradient of x
 _OF_STEPS = (
@@ -146,8 +148,9 @@ def replay(source: SpecSource, *, point: int, draw: int) -> Replay:
 def make(spec: Spec, simulation: Simulation, draw: int, *, steps: bool = False) -> Replay:
     """One draw of a simulation, with its trace and gradients; steps: those of every step too."""
     drawn, loss = simulation.make(draw), simulation.point.loss
+    units = inputs(drawn.params, drawn.x, drawn.h0, drawn.C0)
     problem = Task(
-        inputs(drawn.params, drawn.x, drawn.h0, drawn.C0),
+        units,
         target=np.atleast_2d(drawn.target),
         last=np.zeros((1, 2), spec.dtype),
         first_loss_step=drawn.first_loss_step,
@@ -155,7 +158,9 @@ def make(spec: Spec, simulation: Simulation, draw: int, *, steps: bool = False) 
         readout=loss.readout,
         mode="full",
         window=1,
+        arithmetic=spec.dtype,
     )
     grads = run_step_gradients(problem) if steps else run_gradients(problem)
-    trace = forward(drawn.params, drawn.x, h0=drawn.h0, C0=drawn.C0, readout=loss.readout)
+    arithmetic = AFTER[spec.dtype] if drawn.strained else spec.dtype
+    trace = run_forward(units, loss.readout, arithmetic)
     return Replay(spec, trace, grads, drawn)

@@ -7,7 +7,7 @@ random, inputs              the values, inputs and targets of a draw; a distribu
 forward_pass, backward_pass, passes, truncated      the loops over time
 groups/, gradient_rows      what is measured of a draw: one module for each group
 modes                       the modes of gradients
-suspicion                   which draws must be computed again with wide numbers
+suspicion                   which draws must be computed again, and in which arithmetic
 options                     what a kernel is compiled for
 simulate, arrays            the kernels that Python calls
 lanes/                      registers in LLVM, memory, compiling and its cache

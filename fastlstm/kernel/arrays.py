@@ -4,26 +4,29 @@ Arrays are (draws, ...) with any strides. A register takes consecutive draws; th
 array repeats its last draw in the lanes that are left over, and does not write them.
 """
 
+from collections import namedtuple
 from functools import cache
 
 import numpy as np
 from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
-from fastlstm.kernel.forward_pass import Terms
+from fastlstm.kernel import suspicion
+from fastlstm.kernel.forward_pass import Extent, Terms
 from fastlstm.kernel.gradient_rows import scale_rows
 from fastlstm.kernel.lanes.convert import one_if
 from fastlstm.kernel.lanes.jit import inline, kernel
-from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
+from fastlstm.kernel.lanes.memory import align_stack, ask_for_part, load, store, uncounted
 from fastlstm.kernel.lanes.registers import store_registers
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import LANES, absolute, fill, maximum
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 from fastlstm.kernel.lstm import READOUTS, State, input_gradient, output, step
 from fastlstm.kernel.modes import build_mode
 from fastlstm.kernel.options import options
-from fastlstm.kernel.passes import allocate_scratch, load_unit, run_draws
+from fastlstm.kernel.passes import allocate_scratch, load_unit, memory_kind, run_draws
 from fastlstm.kernel.random import C_0, H_0
 from fastlstm.kernel.scale import times_power_of_two
+from fastlstm.kernel.widened import of_kind
 
 
 def array_types(dtype):
@@ -40,28 +43,41 @@ def read_units(scratch, params, state, x, start):
     read_draws(scratch.x, x, start)
 
 
+# Where a register of draws goes: rows for dL/dx, the arrays that are read and written next, and its first draw
+Out = namedtuple("Out", "dx x out_x start")
+
+
+@inline
+def _ask_for_inputs(p, seen, a, scale, out):
+    """Ask memory for the next draws' inputs while these are computed, a step's share at each step."""
+    ask_for_part(out.x, out.start + LANES, seen.t, 0)
+
+
 @inline
 def _write_input_gradient(p, seen, a, scale, out):
-    store(out, (seen.t,), times_power_of_two(input_gradient(p, a), scale))
+    store(out.dx, (seen.t,), times_power_of_two(input_gradient(p, a), scale))
+    _ask_for_inputs(p, seen, a, scale, out)
+    ask_for_part(out.out_x, out.start, seen.t, 1)
 
 
 @cache
-def build_gradients(dtype, mode, loss="given", readout="sigmoid", wide=False):
+def build_gradients(arithmetic, mode, loss="given", readout="sigmoid", inputs=True):
     """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T).
 
     `last` (n, 2: dh_T, dC_T) comes in through the last state; window: the steps of a window, for that mode. `target`
-    holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. out_suspect (n, 1) is 1
-    where plain numbers may have lost something, and 0 elsewhere.
+    holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. Without `inputs`, out_x is
+    (n, 0). out_suspect (n, 1) is 1 where numbers may have lost something, and 0 elsewhere.
     """
-    MODE = build_mode(mode, _write_input_gradient)
+    MODE = build_mode(mode, _write_input_gradient if inputs else _ask_for_inputs)
     OPTIONS = options(loss, readout, {"mode": MODE})
     finish, suspects = MODE.finish, MODE.suspect
+    dtype, _ = memory_kind(arithmetic)
     source, filled = array_types(dtype)
-    memory = typeof(allocate_scratch(dtype, 1, wide=wide))
+    memory = typeof(allocate_scratch(arithmetic, 1))
 
     @kernel(
         void(source, source, source, source, source, int64, int64, memory, filled, filled, filled, filled),
-        (dtype, mode, loss, readout, wide),
+        (arithmetic, mode, loss, readout, inputs),
     )
     def gradients(
         params, state, last, x, target, first_loss_step, window, scratch, out_params, out_state, out_x, out_suspect
@@ -73,9 +89,10 @@ def build_gradients(dtype, mode, loss="given", readout="sigmoid", wide=False):
         terms = Terms(x.shape[1], first_loss_step, 0.5, window)
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
-            read_draws(scratch.target, target, start)
+            if start == 0 or target.strides[0] != 0:  # one dy, or target, that all draws share is read once
+                read_draws(scratch.target, target, start)
             read_draws(scratch.last, last, start)
-            done = run_draws(scratch, terms, scratch.dx, OPTIONS)
+            done = run_draws(scratch, terms, Out(scratch.dx, x, out_x, start), OPTIONS)
             suspect = suspects(done)
             carry, scale = finish(done)
             scale_rows(scratch.full, scale & 0)
@@ -91,22 +108,29 @@ def build_gradients(dtype, mode, loss="given", readout="sigmoid", wide=False):
 
 
 @cache
-def build_trace(dtype, readout="sigmoid"):
-    """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T)."""
+@cache
+def build_trace(arithmetic, readout="sigmoid"):
+    """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T); and out_suspect, as build_gradients does."""
     READOUT = READOUTS[readout]
-    source, _ = array_types(dtype)
-    memory = typeof(allocate_scratch(dtype, 1))
-    filled = types.Array(from_dtype(np.dtype(dtype)), 3, "A")
+    dtype, _ = memory_kind(arithmetic)
+    source, filled = array_types(dtype)
+    memory = typeof(allocate_scratch(arithmetic, 1))
+    traces = types.Array(source.dtype, 3, "A")
 
-    @kernel(void(source, source, source, memory, filled), (dtype, readout))
-    def trace(params, state, x, scratch, out):
+    @kernel(void(source, source, source, memory, traces, filled), (arithmetic, readout))
+    def trace(params, state, x, scratch, out, out_suspect):
         align_stack()
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
+        out_suspect = uncounted(out_suspect)
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
-            p, now = load_unit(scratch)
+            p, first = load_unit(scratch)
+            now = State(of_kind(scratch.record, first.C), of_kind(scratch.record, first.h))
+            furthest = fill(first.h, 0.0)
             for t in range(x.shape[1]):
-                s = step(p, now, load(scratch.x, (t,)))
+                x_t = load(scratch.x, (t,))
+                s = step(p, now, x_t)
+                furthest = maximum(furthest, absolute(x_t))
                 now = State(s.C, s.h)
                 _, y = output(p, READOUT, s.h)
                 traced = (s.f.value, s.i.value, s.o.value, s.g.value, s.C, s.h, y.value)
@@ -114,5 +138,8 @@ def build_trace(dtype, readout="sigmoid"):
                 for k in range(len(traced)):
                     for lane in range(min(LANES, len(x) - start)):
                         out[k, start + lane, t] = scratch.values[k, lane]
+            suspect = suspicion.may_leave_gate_range(p, first.h, Extent(now.C, furthest, furthest < 0.0))
+            store(scratch.gap.sizes, (0,), one_if(suspect, p.W_y))
+            write_draws(out_suspect, start, scratch.gap.sizes)
 
     return trace

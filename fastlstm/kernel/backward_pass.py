@@ -2,7 +2,7 @@
 
 It runs in chunks of a few steps. Inside a chunk the arithmetic is plain; between chunks everything is scaled by
 exact powers of two, so that neither decay nor growth over time leaves the range of a float. Lanes in which a chunk
-itself came near the end of that range are marked as suspect: the draw is computed again with wide numbers.
+itself came near the end of that range are marked as suspect: the draw is computed again, see suspicion.
 """
 
 from collections import namedtuple

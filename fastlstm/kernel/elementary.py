@@ -4,13 +4,30 @@ Own polynomials, and of operations only + - * / sqrt fma, comparisons and bits: 
 with fma. Nothing branches. docs/accuracy.md states the errors; the coefficients are in
 coefficients.py.
 
-The gates live on exp(-a) = s (1 + q) with s = 2^k: with s and q apart, 1 - exp(-a) = (1 - s) - s q keeps its
-relative accuracy for small a, and exp(-a) / (1 + exp(-a)) needs no rounding of exp(-a).
+The gates live on e^x = S (1 + q), S a power of two and |q| < 1/2, which is never rounded to one number. One division
+gives R, nearly 1 / (1 + e^x), and one residual, p = R (1 - R (1 + e^x)), mends everything that is read from it:
+
+    quantity                 x         formula             argument for its error
+    1 - R (1 + e^x)                    (1 - R - v) - v q   v = S R is exact, and 1 - R is for R >= 1/2 (else it is
+                                                           off by half an ulp of 1); they nearly cancel, which is
+                                                           exact, so that only the sum with v q is rounded
+    s(z) = 1 / (1 + e^x)     -z        R + p               |p| < 2 ulp(R): the rounding of the sum is what remains
+    1 - s(z)                 -z        (1 - R) - p         the same; 1 - R is exact for R >= 1/2
+    s'(z)                    -z        s (1 - s)           two such values and a product
+    tanh |z|                 -2 |z|    (2 R - 1) + 2 p     2 R - 1 is exact, since R >= 1/2; for small z it vanishes
+                                                           with z, and 2 p has the digits that it lacks
+    1 - tanh^2 z             -2 |z|    4 s(2z) s(-2z)      as s'
+
+What did not pay, in both passes on Zen 5: one division for several reciprocals (5 to 7% slower, and twice the error);
+clamps on the gates (5 to 9% slower); r to more digits in e^r (8% slower, no better); four exponentials side by side (no
+gain). What was faster and wrong by more than is promised: no residual (5%; 5.4 ulp in slopes), a Pade form of e^r
+(8%; 6.8 ulp), ln 2 in one piece (5%; an ulp of z itself). Tables of 2^(j/16) by permutation are 4 to 6% faster with
+AVX-512, and need a second form for AVX2.
 """
 
 from collections import namedtuple
 
-from fastlstm.kernel.coefficients import COS, EXP, LOG, QUANTILE_D, QUANTILE_N, RECIPROCAL, SIN
+from fastlstm.kernel.coefficients import COS, EXP, LOG, QUANTILE_D, QUANTILE_N, SIN
 from fastlstm.kernel.lanes.convert import as_float, as_integer, as_unsigned, by_width, mantissa_bits
 from fastlstm.kernel.lanes.jit import generic, inline
 from fastlstm.kernel.lanes.simd import (
@@ -25,7 +42,10 @@ from fastlstm.kernel.lanes.simd import (
     square_root,
 )
 
-Activation = namedtuple("Activation", "value slope larger")
+# e^x = S (1 + q), and d = 1 + e^x rounded once
+Exponential = namedtuple("Exponential", "S q d")
+Sigmoid = namedtuple("Sigmoid", "value complement slope")
+Tanh = namedtuple("Tanh", "value slope")
 
 # Constants as functions of a register: for float32, for float64. A pair is a number in two pieces.
 BIAS = by_width(127, 1023)
@@ -39,6 +59,7 @@ SMALLEST_NORMAL = by_width(2.0**-126, 2.0**-1022)
 SUBNORMALS = by_width(25, 54)  # 2^-SUBNORMALS of the smallest normal number is a quarter of the smallest one
 TO_SUBNORMALS = by_width(2.0**-25, 2.0**-54)
 FROM_SUBNORMALS = by_width(2.0**25, 2.0**54)
+GATE_RANGE = by_width(87.0, 708.0)  # the |x| whose e^x and e^-x are both normal numbers
 VANISHING = by_width(105.2, 746.4)  # exp(-a) is 0 from there on: 2^k (1 + q) with k = -BIAS - SUBNORMALS
 OVERFLOWING = by_width(89.3, 710.4)  # exp(a) is inf from there on: k = BIAS + 2
 
@@ -49,7 +70,6 @@ LN_2_SHORT = by_width(  # the first piece times an exponent is exact
 )
 LOG10_E = by_width((0.4342944920063019, -1.0103049952192578e-08), (0.4342944819032518, 1.098319650216765e-17))
 TWO_PI = by_width((6.2831854820251465, -1.7484555314695172e-07), (6.283185307179586, 2.4492935982947064e-16))
-IN_TWO_STEPS = by_width(False, True)  # whether a reciprocal takes another step of Newton's method
 INFINITY = float("inf")
 NAN = float("nan")
 
@@ -102,95 +122,63 @@ def exp(v):
 
 
 @inline
-def _decay(a):
-    """(S, x, k) with exp(-a) = S TO_SUBNORMALS (1 + _exp_minus_1(x, k)), S a power of two or 0; a >= 0."""
-    size = minimum(VANISHING(a), a)
-    magic = MAGIC(a) + BIAS(a) + SUBNORMALS(a)
-    shifted = fma(size, -LOG2_E, magic)
-    return _power_of_two(shifted), -size, shifted - magic
-
-
-@inline
-def _rest(r, e):
-    """1 - r (1 + e) for r near 1 / (1 + e): 1 - r is exact, and 1 + e is not rounded."""
-    return fma(-r, e, 1.0 - r)
+def exponential(x):
+    """e^x for |x| up to GATE_RANGE, in parts that are not rounded to one number."""
+    shifted = fma(x, LOG2_E, MAGIC(x) + BIAS(x))
+    S = _power_of_two(shifted)
+    q = _exp_minus_1(x, shifted - (MAGIC(x) + BIAS(x)))
+    return Exponential(S, q, d=fma(S, q, 1.0 + S))
 
 
 @inline
 def _reciprocal(e):
-    """1 / (1 + e) for 0 <= e <= 1 to more than half of the digits; who uses it takes a step of Newton's method.
-
-    The divider is the narrowest place of the machine: a register of float64 takes it as long as 29 multiply-adds take,
-    one of float32 18. A division for every two gates cost 9% (float32) and 5% (float64) of the two passes.
-    """
-    r = polynomial(e, RECIPROCAL(e))
-    if IN_TWO_STEPS(e):
-        rest = _rest(r, e)
-        r = fma(r, fma(rest, rest, rest), r)
-    return r
+    """R, nearly 1 / (1 + e^x), and the residual 1 - R (1 + e^x), right to its own last bits."""
+    R = 1.0 / e.d
+    v = e.S * R
+    return R, fma(-v, e.q, (1.0 - R) - v)
 
 
 @inline
-def _sigmoid(z, s, q, e, r):
-    larger = fma(r, _rest(r, e), r)
-    scaled = s * larger
-    smaller = fma(scaled, q, scaled)
-    return Activation(select(z < 0.0, smaller, larger), smaller * larger, larger)  # S1, S2
+def sigmoid_of(e):
+    """s(z), 1 - s(z) and s'(z) from e^-z."""
+    R, residual = _reciprocal(e)
+    p = R * residual
+    value, complement = R + p, (1.0 - R) - p
+    return Sigmoid(value, complement, slope=value * complement)  # S1, S2
 
 
 @inline
-def _tanh(z, S, s, q, e, r):
-    rest = _rest(r, e)
-    larger = fma(r, rest, r)
-    top = fma(-s, q, 1.0 - s)  # 1 - e
-    ratio = top * r
-    ratio = fma(fma(-ratio, e, top - ratio), larger, ratio)  # top - ratio is exact
-    scaled = (S * (4.0 * TO_SUBNORMALS(z))) * r
-    smaller = fma(scaled, q, scaled)
-    smaller = fma(smaller, rest, smaller)  # 4 e / (1 + e)
-    return Activation(copysign(ratio, z), smaller * larger, larger)  # tanh, S3
+def tanh_of(e, z):
+    """tanh(z) and its slope from e^(-2 |z|)."""
+    R, residual = _reciprocal(e)
+    twice = R + R
+    p = twice * residual
+    value = (twice - 1.0) + p
+    return Tanh(copysign(value, z), slope=(twice + p) * ((2.0 - twice) - p))  # tanh, S3
 
 
 @generic
 def sigmoid(z):
-    """s(z) = 1 / (1 + e^-z), its slope s(z) (1 - s(z)), and the larger of s(z) and 1 - s(z)."""
-    S, x, k = _decay(absolute(z))
-    s, q = S * TO_SUBNORMALS(z), _exp_minus_1(x, k)
-    e = fma(s, q, s)
-    return _sigmoid(z, s, q, e, _reciprocal(e))
+    """s(z) = 1 / (1 + e^-z), 1 - s(z) and the slope s(z) (1 - s(z)), for |z| up to GATE_RANGE."""
+    return sigmoid_of(exponential(-z))
 
 
 @generic
 def tanh(z):
-    """tanh(z), its slope 1 - tanh(z)^2, and the larger of s(2z) and 1 - s(2z)."""
-    S, x, k = _decay(absolute(z + z))
-    s, q = S * TO_SUBNORMALS(z), _exp_minus_1_finely(x, k)
-    e = fma(s, q, s)
-    return _tanh(z, S, s, q, e, _reciprocal(e))
+    """tanh(z) and its slope 1 - tanh(z)^2; from |z| = GATE_RANGE / 2 on the slope stays what it is there.
+
+    Of tanh C_t no gradient rests on such a slope unseen: |C_t| grows by less than 1 a step, so where it is that large,
+    dC is near the end of the range when its chunk ends, and the draw is suspect.
+    """
+    return tanh_of(exponential(maximum(-GATE_RANGE(z), -2.0 * absolute(z))), z)
 
 
 @generic
 def gates(z_f, z_i, z_o, z_c):
-    """The activations of f, i, o (sigmoid) and g (tanh): what sigmoid and tanh give, to the bit.
-
-    Side by side, for LLVM keeps much of the order in which operations are written: one gate after the other, the two
-    passes took 4.8 ns a step in float32, and 4.4 like this.
-    """
-    S_f, x_f, k_f = _decay(absolute(z_f))
-    S_i, x_i, k_i = _decay(absolute(z_i))
-    S_o, x_o, k_o = _decay(absolute(z_o))
-    S_c, x_c, k_c = _decay(absolute(z_c + z_c))
-    to_s = TO_SUBNORMALS(z_f)
-    s_f, s_i, s_o, s_c = S_f * to_s, S_i * to_s, S_o * to_s, S_c * to_s
-    q_f, q_i, q_o = _exp_minus_1(x_f, k_f), _exp_minus_1(x_i, k_i), _exp_minus_1(x_o, k_o)
-    q_c = _exp_minus_1_finely(x_c, k_c)
-    e_f, e_i, e_o, e_c = fma(s_f, q_f, s_f), fma(s_i, q_i, s_i), fma(s_o, q_o, s_o), fma(s_c, q_c, s_c)
-    return (
-        _sigmoid(z_f, s_f, q_f, e_f, _reciprocal(e_f)),
-        _sigmoid(z_i, s_i, q_i, e_i, _reciprocal(e_i)),
-        _sigmoid(z_o, s_o, q_o, e_o, _reciprocal(e_o)),
-        _tanh(z_c, S_c, s_c, q_c, e_c, _reciprocal(e_c)),
-    )
+    """The activations of f, i, o (sigmoid) and g (tanh), whose |z| is up to GATE_RANGE: what sigmoid and tanh give."""
+    e_i, e_c = exponential(-z_i), exponential(-2.0 * absolute(z_c))
+    e_f, e_o = exponential(-z_f), exponential(-z_o)
+    return sigmoid_of(e_f), sigmoid_of(e_i), sigmoid_of(e_o), tanh_of(e_c, z_c)
 
 
 # --- log -----------------------------------------------------------------------------------------
@@ -249,9 +237,8 @@ def log10(v):
 @generic
 def log_sigmoid(z):
     """ln s(z): nearly z for large negative z, nearly -e^-z for large positive z."""
-    S, x, k = _decay(absolute(z))
-    s, q = S * TO_SUBNORMALS(z), _exp_minus_1(x, k)
-    e = fma(s, q, s)
+    parts = exponential(-absolute(z))
+    e = fma(parts.S, parts.q, parts.S)
     # 1 + e = 2^k (1 + f) with k = 0 or 1
     doubled = e > 0.41421356
     high, low = _log_in_pieces(select(doubled, e * 0.0 + 1.0, 0.0), select(doubled, fma(e, 0.5, -0.5), e))

@@ -17,6 +17,7 @@ from fastlstm.kernel.lstm import (
     record,
     step,
 )
+from fastlstm.kernel.wide import plain_lanes
 from fastlstm.kernel.widened import of_kind
 
 # How many steps, from which on (counted from 0) they carry a loss, where a gate is saturated, and the steps of a
@@ -26,8 +27,8 @@ Terms = namedtuple("Terms", "steps first_loss_step saturation window")
 Window = namedtuple("Window", "first last")
 # What the groups see of step t + 1: its row in memory, the state before it, the step and its partial derivatives
 Seen = namedtuple("Seen", "t row before now d saturation scratch")
-# The largest |C_t|; whether any input, and any dy, was not zero
-Extent = namedtuple("Extent", "C has_input has_loss")
+# The largest |C_t|, the largest |x_t| as a plain number, and whether any dy was not zero
+Extent = namedtuple("Extent", "C x has_loss")
 Forward = namedtuple("Forward", "state readout extent tallies")
 
 
@@ -42,8 +43,8 @@ def start_forward(state, record, options):
 def restart_forward(state, options):
     """Before the first step of a window."""
     zero = fill(state.C, 0.0)
-    never = zero > 0.0
-    return Forward(state, filled(Readout, zero), Extent(zero, never, never), mapped(options.start, (), (zero,)))
+    extent = Extent(C=zero, x=plain_lanes(zero), has_loss=zero > 0.0)
+    return Forward(state, filled(Readout, zero), extent, mapped(options.start, (), (zero,)))
 
 
 @inline
@@ -60,11 +61,11 @@ def forward(p, so_far, scratch, terms, window, options):
             target = of_kind(scratch.record, load(scratch.target, (t,))) if options.loss >= MSE else zero
             cost, delta = loss_and_delta(p, options.loss, options.readout, now.h, target)
             has_loss = extent.has_loss | (target != 0.0) if options.loss == GIVEN else extent.has_loss | (zero < 1.0)
-            extent = Extent(extent.C, extent.has_input, has_loss)
+            extent = Extent(extent.C, extent.x, has_loss)
             readout = add_readout(readout, cost, delta, now.h)
         store_registers(scratch.record, (t - window.first,), record(d, state.h, delta))
         seen = Seen(t, t - window.first, state, now, d, terms.saturation, scratch)
         tallies = mapped(options.add, (tallies,), (p, seen))
-        extent = Extent(maximum(extent.C, absolute(now.C)), extent.has_input | (x_t != 0.0), extent.has_loss)
+        extent = Extent(maximum(extent.C, absolute(now.C)), maximum(extent.x, absolute(x_t)), extent.has_loss)
         state = State(now.C, now.h)
     return Forward(state, readout, extent, tallies)

@@ -6,14 +6,14 @@ The formula numbers are those of docs/derivation.md.
 
 from collections import namedtuple
 
-from fastlstm.kernel.elementary import Activation, gates, log_sigmoid, sigmoid, tanh
+from fastlstm.kernel.elementary import Sigmoid, gates, log_sigmoid, sigmoid, tanh
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.simd import fill, fma, square_root
 from fastlstm.names import PARAMETERS
 
 Parameters = namedtuple("Parameters", PARAMETERS)
 State = namedtuple("State", "C h")
-# f, i, o, g and tau = tanh C are Activations: value, slope, and larger = max(s, 1 - s)
+# f, i, o are Sigmoids: value s, complement 1 - s, slope s (1 - s); g and tau = tanh C have value and slope
 Step = namedtuple("Step", "z_f f i o g C tau h")
 # The partial derivatives of C_t and h_t: C_C = dC_t/dC_{t-1}, C_f = dC_t/dz^f_t, h_o = dh_t/dz^o_t, ...
 Partials = namedtuple("Partials", "C_C C_f C_i C_c h_C h_o")
@@ -48,10 +48,10 @@ READOUTS = {"sigmoid": SIGMOID, "linear": LINEAR}
 @inline
 def step(p, before, x):
     """C_t and h_t from C_{t-1}, h_{t-1} and x_t."""
-    z_f = fma(p.W_hf, before.h, p.W_xf * x) + p.b_f  # F1
-    z_i = fma(p.W_hi, before.h, p.W_xi * x) + p.b_i
-    z_o = fma(p.W_ho, before.h, p.W_xo * x) + p.b_o
-    z_c = fma(p.W_hc, before.h, p.W_xc * x) + p.b_c
+    z_f = fma(p.W_hf, before.h, fma(p.W_xf, x, p.b_f))  # F1
+    z_i = fma(p.W_hi, before.h, fma(p.W_xi, x, p.b_i))
+    z_o = fma(p.W_ho, before.h, fma(p.W_xo, x, p.b_o))
+    z_c = fma(p.W_hc, before.h, fma(p.W_xc, x, p.b_c))
     f, i, o, g = gates(z_f, z_i, z_o, z_c)  # F2, F3
     C = fma(f.value, before.C, i.value * g.value)  # F4
     tau = tanh(C)
@@ -61,14 +61,14 @@ def step(p, before, x):
 
 @inline
 def partials(before, now):
-    """How C_t and h_t answer to C_{t-1} and to the four pre-activations."""
+    """How C_t and h_t answer to C_{t-1} and to the four pre-activations; s'(z) is s (1 - s)."""
     return Partials(
         C_C=now.f.value,
-        C_f=before.C * now.f.slope,  # B5 and B8
-        C_i=now.g.value * now.i.slope,  # B6 and B8
+        C_f=(before.C * now.f.value) * now.f.complement,  # B5 and B8
+        C_i=(now.i.value * now.g.value) * now.i.complement,  # B6 and B8
         C_c=now.i.value * now.g.slope,  # B7 and B8
         h_C=now.o.value * now.tau.slope,  # J3
-        h_o=now.tau.value * now.o.slope,  # B4 and B8
+        h_o=now.h * now.o.complement,  # B4 and B8
     )
 
 
@@ -78,7 +78,7 @@ def output(p, readout, h):
     z_y = fma(p.W_y, h, p.b_y)  # F6
     if readout == LINEAR:
         one = fill(z_y, 1.0)
-        return z_y, Activation(z_y, one, one)
+        return z_y, Sigmoid(z_y, complement=1.0 - z_y, slope=one)
     return z_y, sigmoid(z_y)  # F7
 
 
@@ -91,7 +91,7 @@ def loss_and_delta(p, loss, readout, h, target):
         return 0.5 * (gap * gap), gap
     if loss in (MSE, BCE):
         # y - target, right to the last bits also where y is saturated next to its target
-        gap = (1.0 - target) * y.value - target * sigmoid(-z_y).value
+        gap = (1.0 - target) * y.value - target * y.complement
         if loss == MSE:
             return 0.5 * (gap * gap), gap * y.slope  # L3
         return (1.0 - target) * z_y - log_sigmoid(z_y), gap  # L4

@@ -35,19 +35,6 @@ def group_modules(groups):
     return {name: module for name, module in modules.items() if name in {*groups, *needed}}
 
 
-def any_suspect(functions):
-    """A function of a Done: where any of these functions of it says so."""
-    if len(functions) == 1:
-        return functions[0]
-    first, others = functions[0], any_suspect(functions[1:])
-
-    @inline
-    def either(done):
-        return first(done) | others(done)
-
-    return either
-
-
 def column_writers(groups, fields):
     """Functions of (done, out) that write the columns of some groups; fields: the names of out.columns."""
     columns = hooks("columns", {name: module for name, module in group_modules(groups).items() if name in groups})

@@ -20,6 +20,8 @@ from fastlstm.kernel.random import C_0, H_0, VALUES
 from fastlstm.kernel.widened import Rows, of_kind
 
 Scratch = namedtuple("Scratch", "values last x target dx record inner states full truncated gap")
+# A register of draws in the type that they are drawn in
+Drawn = namedtuple("Drawn", "values x target")
 # All there is of a register of draws after both passes
 Done = namedtuple("Done", "p terms scratch ahead back")
 
@@ -39,12 +41,17 @@ def pair_of_arrays(shape, dtype):
     return Rows(aligned(shape, dtype), aligned(shape, np.int32 if dtype == "float32" else np.int64))
 
 
-def allocate_scratch(dtype, steps, *, inputs=False, inner=False, wide=False):
+def memory_kind(arithmetic):
+    """The type of the arrays that some arithmetic computes in, and what allocates memory for its numbers."""
+    return ("float64", pair_of_arrays) if arithmetic == "wide" else (arithmetic, aligned)
+
+
+def allocate_scratch(arithmetic, steps, *, inputs=False, inner=False):
     """Working memory for one thread: values (16), dh_T and dC_T, x, target and dx (steps), record and segment states.
 
-    The record decides with which kind of number the passes compute: plain or, where `wide`, wide.
+    The record decides with which kind of number the passes compute: plain ones of a type or, if that is "wide", wide.
     """
-    numbers = pair_of_arrays if wide else aligned
+    dtype, numbers = memory_kind(arithmetic)
     segments = -(-steps // SEGMENT)
     last = aligned((len(Carry._fields), LANES), dtype)
     last[:] = 0.0
@@ -61,6 +68,13 @@ def allocate_scratch(dtype, steps, *, inputs=False, inner=False, wide=False):
         truncated=pair_of_arrays((ALL, LANES), dtype),
         gap=pair_of_arrays((ALL, LANES), dtype),
     )
+
+
+def allocate_drawn(dtype, steps, scratch):
+    """Memory for what is drawn: that of the passes, where they compute in this type."""
+    if scratch.values.dtype == dtype:
+        return Drawn(scratch.values, scratch.x, scratch.target)
+    return Drawn(*(aligned((rows, LANES), dtype) for rows in (VALUES, steps, steps)))
 
 
 @inline

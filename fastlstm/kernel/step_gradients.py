@@ -1,7 +1,7 @@
 """Gradients at every step: those of gates, states and pre-activations, and the terms of the sums over time.
 
-Numbers go out as they are, or, where they are wide, as sizes and exponents. A draw is suspect if any of its numbers may
-have lost something to the range of plain ones, also where another number of it hides that in a sum.
+Numbers go out as they are, or, where they are wide, as sizes and exponents. A step is suspect if any of its numbers may
+have lost something to the range of plain ones, also where another number of the draw hides that in a sum.
 """
 
 from collections import namedtuple
@@ -23,7 +23,7 @@ from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 from fastlstm.kernel.lstm import GIVEN, gate_gradients, input_gradient
 from fastlstm.kernel.modes import build_mode
 from fastlstm.kernel.options import options
-from fastlstm.kernel.passes import aligned, allocate_scratch, pair_of_arrays, run_draws
+from fastlstm.kernel.passes import allocate_scratch, memory_kind, run_draws
 from fastlstm.kernel.scale import outside, times_power_of_two
 from fastlstm.kernel.wide import Wide, scale_of, size_of
 
@@ -33,7 +33,8 @@ StepGradients = namedtuple("StepGradients", "dh dC df di do dg dz_f dz_i dz_o dz
 NAMES = (*StepGradients._fields, "dz_y")  # and delta_t
 DZ_Y = len(StepGradients._fields)
 # Arrays that a kernel fills: sizes of params (n, 14) and of h_0 and C_0 (n, 2) with their exponents; the numbers of
-# every step (names, n, T), with exponents where they are wide; and which draws are suspect (n, 1)
+# every step (names, n, T), with exponents where they are wide; and 1 where all of a draw is suspect, and where a number
+# of one of its steps is, (n, 2)
 Filled = namedtuple("Filled", "params params_k state state_k steps steps_k suspect")
 # Where a register of draws goes: the rows of every step, and the row of the suspect
 Out = namedtuple("Out", "steps suspect loss")
@@ -155,14 +156,15 @@ def _write_wide(out, start, rows):
         write_draws(out.steps_k[k], start, rows.exponents[k])
 
 
-def allocate_steps(dtype, steps, *, wide=False):
+def allocate_steps(arithmetic, steps):
     """Working memory for one thread, beside its scratch."""
-    numbers = pair_of_arrays if wide else aligned
+    dtype, numbers = memory_kind(arithmetic)
     return numbers((len(NAMES), steps, LANES), dtype)
 
 
-def allocate_filled(dtype, draws, steps, *, wide=False):
+def allocate_filled(arithmetic, draws, steps):
     """What a kernel fills for some draws."""
+    dtype, _ = memory_kind(arithmetic)
     exponents = np.int32 if dtype == "float32" else np.int64
     names = len(NAMES)
     return Filled(
@@ -171,26 +173,27 @@ def allocate_filled(dtype, draws, steps, *, wide=False):
         state=np.empty((draws, 2), dtype),
         state_k=np.empty((draws, 2), exponents),
         steps=np.empty((names, draws, steps), dtype),
-        steps_k=np.empty((names if wide else 0, draws, steps), exponents),
-        suspect=np.empty((draws, 1), dtype),
+        steps_k=np.empty((names if arithmetic == "wide" else 0, draws, steps), exponents),
+        suspect=np.empty((draws, 2), dtype),
     )
 
 
 @cache
-def build_step_gradients(dtype, mode, loss="given", readout="sigmoid", wide=False):
+def build_step_gradients(arithmetic, mode, loss="given", readout="sigmoid"):
     """The kernel that fills `Filled`; its other arguments are those of arrays.build_gradients."""
     MODE = build_mode(mode, _write_step)
     OPTIONS = options(loss, readout, {"inner": KEEPER, "mode": MODE})
     LOSS = OPTIONS.loss
     finish, suspects = MODE.finish, MODE.suspect
+    dtype, _ = memory_kind(arithmetic)
     source, _ = array_types(dtype)
-    memory = typeof(allocate_scratch(dtype, 1, wide=wide))
-    rows = typeof(allocate_steps(dtype, 1, wide=wide))
-    filled = [types.Array(from_dtype(a.dtype), a.ndim, "A") for a in allocate_filled(dtype, 1, 1, wide=wide)]
+    memory = typeof(allocate_scratch(arithmetic, 1))
+    rows = typeof(allocate_steps(arithmetic, 1))
+    filled = [types.Array(from_dtype(a.dtype), a.ndim, "A") for a in allocate_filled(arithmetic, 1, 1)]
 
     @kernel(
         void(source, source, source, source, source, int64, int64, memory, rows, *filled),
-        (dtype, mode, loss, readout, wide),
+        (arithmetic, mode, loss, readout),
     )
     def gradients_of_steps(
         params, state, last, x, target, first_loss_step, window, scratch, rows,
@@ -209,7 +212,7 @@ def build_step_gradients(dtype, mode, loss="given", readout="sigmoid", wide=Fals
             store(out.suspect, (0,), fill(load(out.suspect, (0,)), 0.0))
             done = run_draws(scratch, terms, out, OPTIONS)
             lost = load(out.suspect, (0,))
-            suspect = maximum(lost, one_if(suspects(done), lost))
+            suspect = one_if(suspects(done), lost)
             carry, scale = finish(done)
             write_draws(filled.params, start, scratch.full.sizes)
             write_draws(filled.params_k, start, scratch.full.exponents)
@@ -222,6 +225,7 @@ def build_step_gradients(dtype, mode, loss="given", readout="sigmoid", wide=Fals
             write_draws(filled.state, start, scratch.full.sizes[:2])
             write_draws(filled.state_k, start, scratch.full.exponents[:2])
             store(scratch.gap.sizes, (0,), suspect)
+            store(scratch.gap.sizes, (1,), lost)
             write_draws(filled.suspect, start, scratch.gap.sizes)
             write_steps(filled, start, rows)
 

@@ -1,7 +1,7 @@
 """Backpropagation of the truncated modes: their adjoints have no scale.
 
 Those of cec and local cannot grow. Those of a window can, over its steps: a draw that comes near the end of the range
-is marked as suspect and computed again with wide numbers.
+is marked as suspect and computed again, see suspicion.
 """
 
 from collections import namedtuple

@@ -1,9 +1,9 @@
 """Lanes with an exponent of their own: floating point numbers that neither overflow nor underflow.
 
-`Wide` is a register m of sizes in [1, 2), or 0, and an integer register k: the numbers m * 2^k. Arithmetic rounds
-like that of m's type, but every result of finite operands is in range: 2^-2^60 to 2^2^60, or in float32 2^-2^30 to
-2^2^30. Where a result is in the range of plain numbers it is the plain one, to the bit. It costs several times as
-much as plain lanes, so it is used for the draws that leave the range of those, and for no others.
+`Wide` is a float64 register m of sizes in [1, 2), or 0, and an integer register k: the numbers m * 2^k. Arithmetic
+rounds like float64, but every result of finite operands is in range: 2^-2^60 to 2^2^60. Where a result is in the range
+of plain numbers it is the plain one, to the bit. It costs several times as much as plain lanes, so it is used for the
+draws that leave the range of float64, and for no others.
 
 The operators and the operations of simd and scale get their meaning for wide numbers here, those of elementary and
 memory in widened.py. The equations and the passes are written in these operations, and so serve both kinds.
@@ -20,8 +20,8 @@ from fastlstm.kernel.lanes.jit import Kind, choose_meaning, generic, inline, mea
 from fastlstm.kernel.lanes.simd import Vec
 
 # Plain numbers that are surely right, their last bits included
-SMALLEST = convert.by_width(2.0**-100, 2.0**-1000)
-LARGEST = convert.by_width(2.0**120, 2.0**1000)
+SMALLEST = 2.0**-1000
+LARGEST = 2.0**1000
 
 
 class Wide(Kind):
@@ -39,7 +39,7 @@ class Wide(Kind):
     @property
     def exponents(self) -> Vec:
         """The type of k."""
-        return Vec(types.int32 if self.vec.dtype == types.float32 else types.int64, self.vec.lanes)
+        return Vec(types.int64, self.vec.lanes)
 
 
 @register_model(Wide)
@@ -191,7 +191,7 @@ def _fma(a, b, c):
 def plain_if_in_range(plain, wide):
     """What plain lanes give, where that is in their range, so that both kinds follow the same orbit."""
     size = simd.absolute(plain)
-    return pick((size >= SMALLEST(plain)) & (size <= LARGEST(plain)), widen(plain), wide)
+    return pick((size >= SMALLEST) & (size <= LARGEST), widen(plain), wide)
 
 
 @generic

@@ -9,9 +9,8 @@ from collections import namedtuple
 from numba.core import types
 
 from fastlstm.kernel import elementary, scale
-from fastlstm.kernel.elementary import Activation
+from fastlstm.kernel.elementary import Sigmoid, Tanh
 from fastlstm.kernel.lanes import memory, simd
-from fastlstm.kernel.lanes.convert import by_width
 from fastlstm.kernel.lanes.jit import choose_meaning, inline, meaning
 from fastlstm.kernel.wide import (
     Wide,
@@ -20,7 +19,6 @@ from fastlstm.kernel.wide import (
     pair,
     pick,
     plain_if_in_range,
-    plain_lanes,
     scale_of,
     size_of,
     widen,
@@ -29,7 +27,7 @@ from fastlstm.kernel.wide import (
 # Rows of sizes (float) and exponents (integer): row k of a register is sizes[k] * 2^exponents[k]
 Rows = namedtuple("Rows", "sizes exponents")
 
-MOST_DECAY = by_width(2.0**21, 2.0**30)  # what exp_in_parts takes
+MOST_DECAY = 2.0**30  # what exp_in_parts takes
 
 
 @meaning(elementary.log, Wide)
@@ -37,17 +35,11 @@ def _log(v):
     return scale.log_scaled(size_of(v), scale_of(v))
 
 
-@meaning(elementary.log_sigmoid, Wide)
-def _log_sigmoid(z):
-    return elementary.log_sigmoid(narrow(z))
-
-
 @inline
 def _decay(a):
     """exp(-a) for plain lanes a >= 0; beyond what exp_in_parts takes, the 16th power of exp(-a / 16)."""
-    limit = MOST_DECAY(a)
-    far = a > limit
-    k, q = elementary.exp_in_parts(-simd.minimum(simd.select(far, 0.0625 * a, a), limit))
+    far = a > MOST_DECAY
+    k, q = elementary.exp_in_parts(-simd.minimum(simd.select(far, 0.0625 * a, a), MOST_DECAY))
     e = normalised(1.0 + q, k)
     squared = e * e
     fourth = squared * squared
@@ -56,25 +48,48 @@ def _decay(a):
 
 
 @inline
+def _within_range(v):
+    """The nearest that the plain gates take."""
+    return simd.maximum(-elementary.GATE_RANGE(v), simd.minimum(v, elementary.GATE_RANGE(v)))
+
+
+@inline
+def _is_within_range(v):
+    return simd.absolute(v) <= elementary.GATE_RANGE(v)
+
+
+@inline
 def _sigmoid(v, plain):
-    larger = widen(plain.larger)
+    """The sigmoid of v, given that of _within_range(v), which it is where it may be."""
+    larger = widen(simd.maximum(plain.value, plain.complement))
     smaller = _decay(simd.absolute(v)) * larger
-    value = plain_if_in_range(plain.value, pick(v < 0.0, smaller, larger))
-    return Activation(value, plain_if_in_range(plain.slope, smaller * larger), larger)
+    near, left = _is_within_range(v), v < 0.0
+    return Sigmoid(
+        value=pick(near, widen(plain.value), pick(left, smaller, larger)),
+        complement=pick(near, widen(plain.complement), pick(left, larger, smaller)),
+        slope=pick(near, widen(plain.slope), smaller * larger),
+    )
 
 
 @inline
 def _tanh(z, v, plain):
-    larger = widen(plain.larger)
-    smaller = _decay(2.0 * simd.absolute(v)) * larger
+    """The tanh of wide z, of which v is the plain number, given that of v."""
     value = plain_if_in_range(plain.value, z)  # where it is tiny, tanh(z) is z
-    return Activation(value, plain_if_in_range(plain.slope, 4.0 * (smaller * larger)), larger)
+    near = _is_within_range(2.0 * v)
+    return Tanh(value, slope=pick(near, widen(plain.slope), 4.0 * _decay(2.0 * simd.absolute(v))))
+
+
+@meaning(elementary.log_sigmoid, Wide)
+def _log_sigmoid(z):
+    v = narrow(z)
+    far = simd.minimum(z, 0.0) - _decay(simd.absolute(v))  # ln (1 + e) is e
+    return pick(_is_within_range(v), widen(elementary.log_sigmoid(_within_range(v))), far)
 
 
 @meaning(elementary.sigmoid, Wide)
 def _sigmoid_of(z):
     v = narrow(z)
-    return _sigmoid(v, elementary.sigmoid(v))
+    return _sigmoid(v, elementary.sigmoid(_within_range(v)))
 
 
 @meaning(elementary.tanh, Wide)
@@ -85,9 +100,7 @@ def _tanh_of(z):
 
 @meaning(elementary.gates, Wide)
 def _gates_of(z_f, z_i, z_o, z_c):
-    v_f, v_i, v_o, v_c = plain_lanes(z_f), plain_lanes(z_i), plain_lanes(z_o), plain_lanes(z_c)
-    f, i, o, g = elementary.gates(v_f, v_i, v_o, v_c)
-    return _sigmoid(v_f, f), _sigmoid(v_i, i), _sigmoid(v_o, o), _tanh(z_c, v_c, g)
+    return elementary.sigmoid(z_f), elementary.sigmoid(z_i), elementary.sigmoid(z_o), elementary.tanh(z_c)
 
 
 # --- memory --------------------------------------------------------------------------------------

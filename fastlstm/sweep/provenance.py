@@ -25,6 +25,7 @@ def installation() -> dict[str, Any]:
 
     from fastlstm.kernel.lanes.jit import source_digest
     from fastlstm.kernel.random import STREAM_VERSION
+    from fastlstm.sweep.bits import BITS_VERSION
 
     features = llvm.get_host_cpu_features()
     return {
@@ -33,6 +34,7 @@ def installation() -> dict[str, Any]:
         "kernel": source_digest(),
         "sources": package_digest(),
         "stream_version": STREAM_VERSION,
+        "bits_version": BITS_VERSION,
         "host": platform.node(),
         "platform": platform.platform(),
         "cpu": llvm.get_host_cpu_name(),
@@ -86,6 +88,7 @@ def show_versions() -> None:
 
     made_by = provenance("float64")
     facts = made_by["versions"] | {package: version(package) for package in _FACES}
-    facts |= {name: made_by[name] for name in ("python", "platform", "cpu", "kernel", "stream_version", "features")}
+    versions = ("kernel", "stream_version", "bits_version")
+    facts |= {name: made_by[name] for name in ("python", "platform", "cpu", *versions, "features")}
     width = max(map(len, facts))
     sys.stdout.write("".join(f"{name:<{width}}  {value}\n" for name, value in facts.items()))

@@ -11,7 +11,15 @@ from fastlstm import measures
 from fastlstm.kernel.inputs import source
 from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.kernel.random import distributions, stream_word
-from fastlstm.kernel.simulate import allocate_columns, build_simulation, memory_for, setting
+from fastlstm.kernel.simulate import (
+    ColumnArrays,
+    allocate_columns,
+    build_simulation,
+    memory_for,
+    setting,
+    suspects,
+)
+from fastlstm.kernel.suspicion import AFTER, from_type
 from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
 from fastlstm.spec.distributions import Distribution
@@ -31,7 +39,8 @@ def _entry(distribution: Distribution | Any) -> tuple[Any, ...]:
 class Draw(NamedTuple):
     """One draw: params (14,), numbers h0 and C0, x and target (steps,), the first step with a loss, its measures.
 
-    Steps count from 0. `target` is NaN where there is none.
+    Steps count from 0. `target` is NaN where there is none. A strained draw may leave the range of its type, so that
+    it is computed again: one of float32 in float64.
     """
 
     params: NDArray[Any]
@@ -41,6 +50,7 @@ class Draw(NamedTuple):
     target: NDArray[Any]
     first_loss_step: int
     measures: dict[str, Any]
+    strained: bool
 
 
 class Simulation:
@@ -76,57 +86,67 @@ class Simulation:
         """The drawn values, and all measures of the groups, of some consecutive draws.
 
         Gate shares, and the norms of the state adjoints, are there whatever the groups: regimes need them.
-        Draws that leave the range of plain numbers are computed once more with wide ones.
+        What may have left the range of plain numbers is computed again, see kernel/suspicion.py.
         """
-        columns = self._run(np.arange(first_draw, first_draw + draws, dtype=np.uint64), wide=False)
-        suspect = np.flatnonzero(columns.pop("suspect"))
-        if len(suspect):
-            exact = self._run(suspect.astype(np.uint64) + np.uint64(first_draw), wide=True)
-            for name, column in columns.items():
-                column[suspect] = exact[name]
-        return columns
+        return self._by_name(self._settled(np.arange(first_draw, first_draw + draws, dtype=np.uint64), self.dtype))
 
-    def compile(self) -> None:
-        """Have both kernels ready, which all points share: for plain numbers, and for draws that leave their range."""
-        for wide in (False, True):
-            build_simulation(*self._options, wide)
-
-    def _run(self, draws: NDArray[np.uint64], *, wide: bool) -> dict[str, NDArray[Any]]:
-        padded = np.concatenate([draws, np.zeros(-len(draws) % LANES, np.uint64)])
-        filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
-        fill = build_simulation(*self._options, wide)
-        fill(
-            self._seed, self._stream, padded, self.point.steps,
-            self._table, self._setting, self._scratch(wide=wide), filled,
-        )  # fmt: skip
-        columns = dict(zip((*PARAMETERS, *STATE), filled.values[:, : len(draws)], strict=True))
-        columns["suspect"] = filled.suspect[0, : len(draws)]
+    def _by_name(self, filled: Any) -> dict[str, NDArray[Any]]:
+        columns = dict(zip((*PARAMETERS, *STATE), filled.values, strict=True))
         for group in measures.GROUPS:
             rows = getattr(filled, group)
             if len(rows):
                 names = (measure.name for measure in measures.group(group, self.point.steps))
-                columns |= dict(zip(names, rows[:, : len(draws)], strict=True))
+                columns |= dict(zip(names, rows, strict=True))
         return columns
 
-    def _scratch(self, *, wide: bool) -> Any:
-        """The thread's working memory."""
-        memory, kind = vars(self._memory), "wide" if wide else "plain"
-        if kind not in memory:
-            memory[kind] = memory_for(self.dtype, self.groups, self.point.steps, wide=wide)
-        return memory[kind]
+    def _settled(self, numbers: NDArray[np.uint64], arithmetic: str) -> Any:
+        """The columns of draws; what is suspect, a draw or a group of it, is that of the arithmetic after this one."""
+        filled = self.computed(numbers, arithmetic)
+        again = np.flatnonzero(filled.suspect.any(axis=0))
+        if len(again):
+            exact = self._settled(numbers[again], AFTER[arithmetic])
+            suspect = dict(zip(suspects(self.groups)._fields, filled.suspect[:, again] != 0.0, strict=True))
+            for group in measures.GROUPS:
+                lost = suspect["draw"] | suspect.get(group, False)
+                getattr(filled, group)[:, again[lost]] = getattr(exact, group)[:, lost]
+        return filled
+
+    def computed(self, numbers: NDArray[np.uint64], arithmetic: str) -> Any:
+        """The columns of draws of any numbers in one arithmetic, one of kernel/suspicion.py."""
+        padded = np.concatenate([numbers, np.zeros(-len(numbers) % LANES, np.uint64)])
+        filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
+        fill = build_simulation(*self._options, arithmetic)
+        fill(
+            self._seed, self._stream, padded, self.point.steps,
+            self._table, self._setting, *self._scratch(arithmetic), filled,
+        )  # fmt: skip
+        return ColumnArrays(*(rows[:, : len(numbers)] for rows in filled))
+
+    def compile(self) -> None:
+        """Have the kernels ready, which all points share: for plain numbers, and for draws that leave their range."""
+        for arithmetic in from_type(self.dtype):
+            build_simulation(*self._options, arithmetic)
+
+    def _scratch(self, arithmetic: str) -> Any:
+        """The thread's memory for what is drawn, and for the passes."""
+        memory = vars(self._memory)
+        if arithmetic not in memory:
+            memory[arithmetic] = memory_for(self.dtype, self.groups, self.point.steps, arithmetic)
+        return memory[arithmetic]
 
     def make(self, draw: int) -> Draw:
         """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
-        columns = self.columns(draw, 1)
-        scratch = self._scratch(wide=False)  # its lane 0 is the draw
+        filled = self._settled(np.array([draw], np.uint64), self.dtype)
+        drawn, _ = self._scratch(self.dtype)  # its lane 0 is the draw
         return Draw(
-            params=scratch.values[: len(PARAMETERS), 0].copy(),
-            h0=scratch.values[len(PARAMETERS), 0],
-            C0=scratch.values[len(PARAMETERS) + 1, 0],
-            x=scratch.x[:, 0].copy(),
-            target=self._target(scratch.target[:, 0]),
+            params=drawn.values[: len(PARAMETERS), 0].copy(),
+            h0=drawn.values[len(PARAMETERS), 0],
+            C0=drawn.values[len(PARAMETERS) + 1, 0],
+            x=drawn.x[:, 0].copy(),
+            target=self._target(drawn.target[:, 0]),
             first_loss_step=self.first_loss_step,
-            measures={name: column[0] for name, column in columns.items()},
+            measures={name: column[0] for name, column in self._by_name(filled).items()},
+            strained=bool(filled.suspect[suspects(self.groups)._fields.index("draw"), 0]),
         )
 
     def _target(self, rows: NDArray[Any]) -> NDArray[Any]:

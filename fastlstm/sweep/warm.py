@@ -5,6 +5,7 @@ import os
 from fastlstm.kernel import arrays
 from fastlstm.kernel.lanes.compiling import compilation
 from fastlstm.kernel.step_gradients import build_step_gradients
+from fastlstm.kernel.suspicion import from_type
 from fastlstm.spec import load
 from fastlstm.sweep.progress import Log
 from fastlstm.sweep.simulation import Simulation
@@ -13,13 +14,13 @@ from fastlstm.sweep.simulation import Simulation
 def warm(source: str | os.PathLike[str], display: Log) -> None:
     """Compile what a run of a spec, the replay of its draws, and `forward` and `gradients` in its type may ask for.
 
-    That includes the kernel for draws that leave the range of plain numbers. Raises SpecError.
+    That includes the kernels for draws that leave the range of plain numbers. Raises SpecError.
     """
     spec = load(source)
     with compilation(display.compiling, display.compiled):
         Simulation(spec, spec.points()[0]).compile()
         kind, readout = spec.loss.kind, spec.loss.readout
-        for wide in (False, True):
-            arrays.build_gradients(spec.dtype, "full", "given", readout, wide)
-            build_step_gradients(spec.dtype, "full", kind, readout, wide)
-        arrays.build_trace(spec.dtype, readout)
+        for arithmetic in from_type(spec.dtype):
+            arrays.build_gradients(arithmetic, "full", "given", readout)
+            build_step_gradients(arithmetic, "full", kind, readout)
+            arrays.build_trace(arithmetic, readout)

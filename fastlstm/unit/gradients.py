@@ -1,5 +1,6 @@
-"""The gradients of a loss on arrays: the loss chosen, kernels run, rare draws computed again with wide numbers."""
+"""The gradients of a loss on arrays: the loss chosen, kernels run, suspect draws computed again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastlstm.kernel.arrays import build_gradients
-from fastlstm.kernel.passes import allocate_scratch
+from fastlstm.kernel.passes import allocate_scratch, memory_kind
 from fastlstm.kernel.step_gradients import NAMES, Filled, allocate_filled, allocate_steps, build_step_gradients
+from fastlstm.kernel.suspicion import AFTER
 from fastlstm.names import PARAMETERS
 from fastlstm.threads import in_order
 from fastlstm.unit.inputs import (
@@ -17,11 +19,12 @@ from fastlstm.unit.inputs import (
     Params,
     Readout,
     choice,
-    inputs,
+    columns_of_draws,
     of_each_draw,
     of_each_step,
     refuse_other_index,
 )
+from fastlstm.unit.inputs import inputs as checked_inputs
 from fastlstm.unit.results import Gradients, Scaled, StepGradients
 
 Mode = Literal["full", "cec", "local", "window"]
@@ -33,6 +36,7 @@ class Task:
     """What the gradients are of: arrays that fit together, and the choices that a kernel is compiled for.
 
     target: dy where loss is "given", targets for mse and bce, (draws, steps); last: dh_T and dC_T, (draws, 2).
+    arithmetic: what computes them, one of kernel/suspicion.py; the arrays are of its type.
     """
 
     units: Inputs
@@ -43,10 +47,7 @@ class Task:
     readout: str
     mode: Mode
     window: int
-
-    def choices(self, *, wide: bool) -> tuple[str, Mode, str, str, bool]:
-        """What a kernel is built for."""
-        return self.units.dtype, self.mode, self.loss, self.readout, wide
+    arithmetic: str
 
     def arguments(self, part: slice) -> tuple[Array, Array, Array, Array, Array, int, int]:
         """What it is called with for some draws."""
@@ -56,11 +57,19 @@ class Task:
             self.first_loss_step, self.window,
         )  # fmt: skip
 
-    def of(self, draws: Array) -> "Task":
-        """The same for some draws only."""
-        units = self.units
-        chosen = Inputs(units.params[draws], units.state[draws], units.x[draws], units.dtype)
-        return replace(self, units=chosen, target=self.target[draws], last=self.last[draws])
+    def again(self, draws: Array) -> "Task":
+        """The same for suspect draws, in the arithmetic after this one."""
+        arithmetic = AFTER[self.arithmetic]
+        dtype, _ = memory_kind(arithmetic)
+        target, last = (array[draws].astype(dtype, copy=False) for array in (self.target, self.last))
+        units = self.units.of(draws, dtype)
+        return replace(self, units=units, target=target, last=last, arithmetic=arithmetic)
+
+    def run(self, work: Callable[[slice], None]) -> None:
+        """Call `work` for parts of the draws, on threads."""
+        tasks, threads = self.units.slices()
+        for _ in in_order(work, tasks, threads=threads):
+            pass
 
 
 def gradients(
@@ -78,6 +87,8 @@ def gradients(
     dh_T: ArrayLike = 0.0,
     dC_T: ArrayLike = 0.0,
     steps: bool = False,
+    inputs: bool = True,
+    out: Gradients | None = None,
 ) -> Gradients:
     """Gradients of a loss L by backpropagation through time, given dy_t = dL/dy_t or a loss by name.
 
@@ -88,8 +99,12 @@ def gradients(
     (draws, steps). Cross-entropy is right also where y is saturated and dy infinite.
     dh_T, dC_T: what comes in through the last state, numbers or (draws,); with them dy may be left out.
     steps: also the gradients of every step, as `StepGradients`.
+    inputs: whether dL/dx is wanted; without it, `x` of the result is empty, (draws, 0).
+    out: gradients of the same shapes and type, which are filled and returned: short sequences spare new memory.
 
     A gradient beyond the range of the type is inf, or 0; with steps=True `log10` and `sign` know it all the same.
+    A float32 draw that may leave the range of float32 on its way is computed in float64, from the float32 values, so
+    it follows the orbit of float64; and so does its trace, if that is where it may leave it.
     Raises ValueError for what does not fit together. Equations: docs/derivation.md, B1 to B16, L1 to L4, M1 to M4.
 
     Examples
@@ -112,12 +127,33 @@ def gradients(
     choice("mode", mode, Mode)
     choice("readout", readout, Readout)
     refuse_other_index({"x": x, "dy": dy, "target": target})
-    units = inputs(params, x, h0, C0)
-    last = np.stack([of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)], axis=1)
+    if steps and (out is not None or not inputs):
+        raise ValueError(
+            "steps=True gives dL/dx with the gradients of every step, in new arrays; leave inputs and out out"
+        )
+    units = checked_inputs(params, x, h0, C0)
+    last = columns_of_draws(2, len(units.x), units.dtype)
+    last[:, 0], last[:, 1] = of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)
     kind, targets = _loss(units, dy, loss, target, readout, alone=not last.any())
     first_loss_step = units.x.shape[1] - 1 if kind == "last" else 0
-    task = Task(units, targets, last, first_loss_step, kind, readout, mode, _window(mode, window))
-    return run_step_gradients(task) if steps else run_gradients(task)
+    chosen = kind, readout, mode, _window(mode, window)
+    task = Task(units, targets, last, first_loss_step, *chosen, arithmetic=units.dtype)
+    if out is not None:
+        _refuse_unfit(out, task, inputs=inputs)
+    return run_step_gradients(task) if steps else run_gradients(task, inputs=inputs, out=out)
+
+
+def _refuse_unfit(out: Gradients, task: Task, *, inputs: bool) -> None:
+    """Raises ValueError if arrays cannot be filled, or if filling them would change what the gradients are of."""
+    draws, steps = task.units.x.shape
+    sizes = {"params": (draws, len(PARAMETERS)), "x": (draws, steps if inputs else 0), "h0": (draws,), "C0": (draws,)}
+    for name, shape in sizes.items():
+        array = out[name] if name != "params" else out.params
+        if array.shape != shape or array.dtype != task.units.dtype or not array.flags.writeable:
+            wanted = f"{shape} in {task.units.dtype}, to be written to"
+            raise ValueError(f"out.{name} has shape {array.shape} in {array.dtype}; it must be {wanted}")
+        if any(np.may_share_memory(array, other) for other in task.arguments(slice(None))[:5]):
+            raise ValueError(f"out.{name} shares memory with an argument, which would change while it is read")
 
 
 def _loss(
@@ -159,79 +195,72 @@ def _window(mode: Mode, window: int | None) -> int:
     return 1 if window is None else int(window)
 
 
-def run_gradients(task: Task) -> Gradients:
-    """Gradients; draws that leave the range of plain numbers are computed once more with wide ones."""
-    out = GradientArrays(task.units)
-    out.fill(task)
-    suspect = np.flatnonzero(out.suspect)
-    if len(suspect):
-        suspects = task.of(suspect)
-        exact = GradientArrays(suspects.units)
-        exact.fill(suspects, wide=True)
-        for plain, wide in ((out.params, exact.params), (out.state, exact.state), (out.x, exact.x)):
-            plain[suspect] = wide
-    return Gradients(out.params, out.x, out.state[:, 0], out.state[:, 1])
+def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = None) -> Gradients:
+    """Gradients, in new arrays or in those of `out`; draws that may leave the range are computed again."""
+    kernel = build_gradients(task.arithmetic, task.mode, task.loss, task.readout, inputs)
+    draws, steps = task.units.x.shape
+    state, suspect = (columns_of_draws(columns, draws, task.units.dtype) for columns in (2, 1))
+    if out is None:
+        params = np.empty((draws, len(PARAMETERS)), task.units.dtype)
+        x = np.empty((draws, steps if inputs else 0), task.units.dtype)
+        out = Gradients(params, x, h0=state[:, 0], C0=state[:, 1])
+    filled = out
 
+    def work(part: slice) -> None:
+        scratch = allocate_scratch(task.arithmetic, steps, inputs=inputs)
+        kernel(*task.arguments(part), scratch, filled.params[part], state[part], filled.x[part], suspect[part])
 
-class GradientArrays:
-    """What a gradient kernel fills for some draws."""
-
-    def __init__(self, units: Inputs) -> None:
-        draws, steps = units.x.shape
-        self.params = np.empty((draws, len(PARAMETERS)), units.dtype)
-        self.state = np.empty((draws, 2), units.dtype)
-        self.x = np.empty((draws, steps), units.dtype)
-        self.suspect = np.empty((draws, 1), units.dtype)
-
-    def fill(self, task: Task, *, wide: bool = False) -> None:
-        """Run a kernel, plain or wide, over all draws."""
-        kernel = build_gradients(*task.choices(wide=wide))
-        dtype, steps = task.units.dtype, task.units.x.shape[1]
-
-        def work(part: slice) -> None:
-            scratch = allocate_scratch(dtype, steps, inputs=True, wide=wide)
-            out = self.params[part], self.state[part], self.x[part], self.suspect[part]
-            kernel(*task.arguments(part), scratch, *out)
-
-        tasks, threads = task.units.slices()
-        for _ in in_order(work, tasks, threads=threads):
-            pass
+    task.run(work)
+    filled.h0[:], filled.C0[:] = state.T
+    again = np.flatnonzero(suspect)
+    if len(again):
+        exact = run_gradients(task.again(again), inputs=inputs)
+        with np.errstate(over="ignore"):  # inf where they leave the range of the type
+            for values, others in zip(vars(filled).values(), vars(exact).values(), strict=True):
+                values[again] = others
+    return filled
 
 
 def run_step_gradients(task: Task) -> StepGradients:
-    """Gradients at every step too; the numbers of draws in which one left the range are kept as wide ones."""
-    out = _fill_steps(task, wide=False)
-    rare = np.flatnonzero(out.suspect)
-    rare_steps: dict[str, Scaled] = {}
-    if len(rare):
-        exact = _fill_steps(task.of(rare), wide=True)
-        for plain, wide in zip(out[:4], exact[:4], strict=True):
-            plain[rare] = wide
-        rare_steps = {name: Scaled(*both) for name, *both in zip(NAMES, exact.steps, exact.steps_k, strict=True)}
-        for plain, scaled in zip(out.steps, rare_steps.values(), strict=True):
-            plain[rare] = scaled.values()
+    """Gradients at every step too.
+
+    A draw that is suspect is computed again. One of which only the numbers of a step are suspect takes these alone from
+    there, so that all else is what `run_gradients` gives.
+    """
+    out = _fill_steps(task)
+    params, state = Scaled.of(out.params, out.params_k), Scaled.of(out.state, out.state_k)
     steps = dict(zip(NAMES, out.steps, strict=True))
-    params, state = Scaled(out.params, out.params_k), Scaled(out.state, out.state_k)
-    h0, C0 = (Scaled(state.sizes[:, place], state.exponents[:, place]) for place in (0, 1))
+    rare, rare_steps = np.flatnonzero(out.suspect.any(axis=1)), dict[str, Scaled]()
+    if task.arithmetic == "wide":
+        rare = np.arange(len(out.params))
+        rare_steps = {name: Scaled(*both) for name, *both in zip(NAMES, out.steps, out.steps_k, strict=True)}
+        steps = {name: scaled.values(task.units.dtype) for name, scaled in rare_steps.items()}
+    elif len(rare):
+        exact = run_step_gradients(task.again(rare))
+        whole = out.suspect[rare, 0] != 0.0
+        params.put(rare[whole], exact.scaled("params"), whole)
+        state.put(rare[whole], exact.scaled("state"), whole)
+        rare_steps = {name: exact.scaled(name) for name in NAMES}
+        for name, scaled in rare_steps.items():
+            taken = whole if name == "x" else np.full(len(rare), fill_value=True)
+            steps[name][rare[taken]] = scaled.values(task.units.dtype)[taken]
+    h0, C0 = state.values(task.units.dtype).T
     return StepGradients(
-        params.values(), steps["x"], h0.values(), C0.values(),
-        steps, rare, rare_steps, {"params": params, "h0": h0, "C0": C0},
+        params.values(task.units.dtype), steps["x"], h0, C0,
+        steps, rare, rare_steps, {"params": params, "state": state},
     )  # fmt: skip
 
 
-def _fill_steps(task: Task, *, wide: bool) -> Filled:
+def _fill_steps(task: Task) -> Filled:
     draws, steps = task.units.x.shape
-    dtype = task.units.dtype
-    kernel = build_step_gradients(*task.choices(wide=wide))
-    out: Filled = allocate_filled(dtype, draws, steps, wide=wide)
+    kernel = build_step_gradients(task.arithmetic, task.mode, task.loss, task.readout)
+    out: Filled = allocate_filled(task.arithmetic, draws, steps)
 
     def work(part: slice) -> None:
-        scratch = allocate_scratch(dtype, steps, inner=True, wide=wide)
-        rows = allocate_steps(dtype, steps, wide=wide)
+        scratch = allocate_scratch(task.arithmetic, steps, inner=True)
+        rows = allocate_steps(task.arithmetic, steps)
         sliced = [array[:, part] if array.ndim == 3 else array[part] for array in out]
         kernel(*task.arguments(part), scratch, rows, *sliced)
 
-    tasks, threads = task.units.slices()
-    for _ in in_order(work, tasks, threads=threads):
-        pass
+    task.run(work)
     return out

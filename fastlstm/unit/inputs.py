@@ -27,6 +27,11 @@ class Inputs:
     x: Array  # (draws, steps)
     dtype: str
 
+    def of(self, draws: Array, dtype: str) -> "Inputs":
+        """Those of some draws, the same numbers in a type that holds them."""
+        params, state, x = (array[draws].astype(dtype, copy=False) for array in (self.params, self.state, self.x))
+        return Inputs(params, state, x, dtype)
+
     def slices(self) -> tuple[list[slice], int]:
         """Whole registers of draws for the threads, and how many threads are worth starting."""
         draws, steps = self.x.shape
@@ -111,7 +116,7 @@ def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs
             f"draws do not agree: params has shape {params.shape}, x {x.shape}, "
             f"h0 {np.shape(h0)}, C0 {np.shape(C0)}; the first axis must be one number or 1"
         ) from error
-    state = np.empty((draws, 2), dtype)
+    state = columns_of_draws(2, draws, dtype)
     state[:, 0] = real_array("h0", h0)
     state[:, 1] = real_array("C0", C0)
     return Inputs(
@@ -120,6 +125,11 @@ def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs
         np.broadcast_to(x.astype(dtype, copy=False), (draws, x.shape[1])),
         dtype,
     )
+
+
+def columns_of_draws(columns: int, draws: int, dtype: str) -> Array:
+    """Memory (draws, columns) whose columns are contiguous: what has fewer than a kernel transposes by tiles."""
+    return np.empty((columns, draws), dtype).T
 
 
 def size_in_words(array: Array) -> str:

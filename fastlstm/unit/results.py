@@ -64,10 +64,19 @@ class Scaled:
     sizes: Array
     exponents: Array
 
-    def values(self) -> Array:
-        """inf or 0 where they leave the range of the type."""
+    @classmethod
+    def of(cls, sizes: Array, exponents: Array) -> "Scaled":
+        """The same numbers in float64, with integers of 64 bits."""
+        return cls(sizes.astype(np.float64), exponents.astype(np.int64))
+
+    def put(self, places: Array, others: "Scaled", chosen: Array) -> None:
+        """Take the chosen ones of others."""
+        self.sizes[places], self.exponents[places] = others.sizes[chosen], others.exponents[chosen]
+
+    def values(self, dtype: str) -> Array:
+        """In a type; inf or 0 where they leave its range."""
         with np.errstate(over="ignore", under="ignore"):
-            values: Array = np.ldexp(self.sizes, self.exponents)
+            values: Array = np.ldexp(self.sizes, self.exponents).astype(dtype, copy=False)
         return values
 
     def log10(self) -> Array:
@@ -99,10 +108,10 @@ class StepGradients(Gradients):
     """
 
     _steps: dict[str, Array] = field(repr=False)
-    # Which draws have a number that left the range on its way, and their numbers, (those draws, steps)
+    # Which draws have a number that may have left the range on its way, and their numbers, (those draws, steps)
     _rare: Array = field(repr=False)
     _rare_steps: dict[str, Scaled] = field(repr=False)
-    _all: dict[str, Scaled] = field(repr=False)  # params, h0 and C0 of all draws
+    _all: dict[str, Scaled] = field(repr=False)  # params (draws, 14) and state (draws, 2: h_0, C_0) of all draws
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,26 +124,25 @@ class StepGradients(Gradients):
 
     def log10(self, name: str) -> Array:
         """log10 of the absolute values of a gradient in float64, also of those beyond the range; -inf for a true 0."""
-        if (scaled := self._scaled(name)) is not None:
-            return scaled.log10()
-        with np.errstate(divide="ignore"):
-            logs: Array = np.log10(np.abs(self[name].astype(np.float64)))
-        if len(self._rare):
-            logs[self._rare] = self._rare_steps[name].log10()
-        return logs
+        return self.scaled(name).log10()
 
     def sign(self, name: str) -> Array:
         """The signs of a gradient, also of values beyond the range; 0 for a true 0."""
-        if (scaled := self._scaled(name)) is not None:
-            return np.sign(scaled.sizes)
-        signs: Array = np.sign(self[name])
-        if len(self._rare):
-            signs[self._rare] = np.sign(self._rare_steps[name].sizes)
+        signs: Array = np.sign(self.scaled(name).sizes)
         return signs
 
-    def _scaled(self, name: str) -> Scaled | None:
-        """The sizes and exponents of a gradient that has them for all draws."""
+    def scaled(self, name: str) -> Scaled:
+        """A gradient by its name, or "params" or "state" (h0, C0), in numbers of any size."""
+        if name in self._all:
+            return self._all[name]
         if name in PARAMETERS:
             params, place = self._all["params"], PARAMETERS.index(name)
             return Scaled(params.sizes[:, place], params.exponents[:, place])
-        return self._all.get(name)
+        if name in ("h0", "C0"):
+            state, place = self._all["state"], ("h0", "C0").index(name)
+            return Scaled(state.sizes[:, place], state.exponents[:, place])
+        values = self[name]
+        scaled = Scaled.of(values, np.zeros(values.shape, np.int64))
+        if len(self._rare):
+            scaled.put(self._rare, self._rare_steps[name], np.arange(len(self._rare)))
+        return scaled

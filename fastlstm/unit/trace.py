@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastlstm.kernel import arrays
-from fastlstm.kernel.passes import allocate_scratch
+from fastlstm.kernel.passes import allocate_scratch, memory_kind
+from fastlstm.kernel.suspicion import AFTER
 from fastlstm.threads import in_order
-from fastlstm.unit.inputs import Array, Params, Readout, choice, inputs, size_in_words
+from fastlstm.unit.inputs import Array, Inputs, Params, Readout, choice, inputs, size_in_words
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,6 +48,8 @@ def forward(
     type changes. If params and x are float32 so is the result, otherwise everything is float64.
     readout: "sigmoid", y_t = s(W_y h_t + b_y); or "linear", without the sigmoid.
 
+    A float32 draw whose pre-activations may leave what a gate of float32 takes is computed in float64, from the float32
+    values.
     Raises ValueError for shapes that do not fit together. Equations: docs/derivation.md, F1 to F7.
 
     Examples
@@ -64,14 +67,31 @@ def forward(
     """
     choice("readout", readout, Readout)
     units = inputs(params, x, h0, C0)
-    fill = arrays.build_trace(units.dtype, readout)
-    out = np.empty((7, *units.x.shape), units.dtype)
+    return run_forward(units, readout, units.dtype)
+
+
+def run_forward(units: Inputs, readout: str, arithmetic: str) -> Trace:
+    """The trace in an arithmetic, in the type of the inputs; draws that leave its range are computed again."""
+    return Trace(*_rows(units, readout, arithmetic))
+
+
+def _rows(units: Inputs, readout: str, arithmetic: str) -> Array:
+    """The rows of a trace, (7, draws, steps)."""
+    dtype, _ = memory_kind(arithmetic)
+    computed = units.of(np.arange(len(units.x)), dtype) if dtype != units.dtype else units
+    fill = arrays.build_trace(arithmetic, readout)
+    out = np.empty((7, *units.x.shape), dtype)
+    suspect = np.empty((len(units.x), 1), dtype)
 
     def work(part: slice) -> None:
-        scratch = allocate_scratch(units.dtype, units.x.shape[1])
-        fill(units.params[part], units.state[part], units.x[part], scratch, out[:, part])
+        scratch = allocate_scratch(arithmetic, units.x.shape[1])
+        fill(computed.params[part], computed.state[part], computed.x[part], scratch, out[:, part], suspect[part])
 
     tasks, threads = units.slices()
     for _ in in_order(work, tasks, threads=threads):
         pass
-    return Trace(*out)
+    again = np.flatnonzero(suspect)
+    if len(again):
+        after = AFTER[arithmetic]
+        out[:, again] = _rows(computed.of(again, memory_kind(after)[0]), readout, after)
+    return out.astype(units.dtype, copy=False)

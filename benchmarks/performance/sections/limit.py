@@ -85,14 +85,14 @@ def _multiply_adds(rows: Any, times: int) -> None:
 
 def passes_alone(dtype: str, steps: int, registers: int) -> Contestant:
     """The forward and the backward pass over the same register of draws, again and again."""
-    OPTIONS = options("given", {})
+    OPTIONS = options("given", "sigmoid", {})
 
     @numba.njit(error_model="numpy", nogil=True)
     def passes(scratch: Any, times: int) -> None:
         align_stack()
         scratch = uncounted(scratch)
         for _ in range(times):
-            run_draws(scratch, Terms(len(scratch.x), 0, 0.5), (), OPTIONS)
+            run_draws(scratch, Terms(len(scratch.x), 0, 0.5, window=1), (), OPTIONS)
 
     scratch = allocate_scratch(dtype, steps)
     random = np.random.default_rng(1)

@@ -8,7 +8,7 @@ from collections import namedtuple
 from fastlstm import measures
 from fastlstm.kernel.elementary import log
 from fastlstm.kernel.lanes.jit import inline
-from fastlstm.kernel.lanes.simd import absolute, fill, minimum, polynomial, select
+from fastlstm.kernel.lanes.simd import absolute, fill, maximum, minimum, polynomial, select
 
 LN_10 = 2.302585092994045684
 
@@ -34,7 +34,7 @@ def add(forget, p, seen):
     saturated = slope < 2.0**-12
     forget = Forget(
         forget.negative + minimum(seen.now.z_f, 0.0) + select(saturated, series, 0.0),
-        forget.larger * select(saturated, 1.0, seen.now.f.larger),
+        forget.larger * select(saturated, 1.0, maximum(seen.now.f.value, seen.now.f.complement)),
         forget.log,
     )
     if seen.t & 63 == 63:

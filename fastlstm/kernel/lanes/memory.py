@@ -5,6 +5,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from fastlstm.kernel.lanes.convert import converted
+from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.simd import LANES, Vec, llvm_type
 
 
@@ -115,6 +116,33 @@ def store(typingctx, array, index, v):
         return context.get_dummy_value()
 
     return types.none(array, index, v), codegen
+
+
+@intrinsic
+def _ask(typingctx, array, offset, to_write):
+    """Ask for the cache line so many bytes after the beginning of an array, wherever that is: it never faults."""
+    if not isinstance(to_write, types.IntegerLiteral):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        view = context.make_array(array)(context, builder, arguments[0])
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        place = builder.gep(builder.bitcast(view.data, byte), [context.cast(builder, arguments[1], offset, types.intp)])
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [place, number(to_write.literal_value), number(2), number(1)])  # into the second cache
+        return context.get_dummy_value()
+
+    return types.none(array, offset, to_write), codegen
+
+
+@inline
+def ask_for_part(array, start, part, to_write):
+    """Ask for the lines of a register of draws that lie side by side: one of as many parts as a draw has elements."""
+    if array.strides[0] == array.shape[1] * array.itemsize:
+        first = start * array.strides[0] + part * LANES * array.itemsize
+        for line in range(0, LANES * array.itemsize, 64):
+            _ask(array, first + line, to_write)
 
 
 @intrinsic
