@@ -39,7 +39,7 @@ ROOMS = {
     "runs": {"printable", "spec", "store", "tables", "verdicts"},
     "sweep": {"names", "measures", "threads", "cluster", "kernel", "spec", "store", "tables", "verdicts"} | {"runs"},
     "audit": {"names", "measures", "oracles", "kernel", "spec", "store", "unit", "tables", "runs", "sweep"},
-    "report": {"measures", "intervals", "oracles", "claims", "spec", "store", "tables", "verdicts", "runs", "audit"}
+    "report": {"measures", "intervals", "claims", "spec", "store", "unit", "tables", "verdicts", "runs", "audit"}
     | {"printable"},
     "__init__": {"names", "spec", "diagnosis", "unit", "interop", "runs", "sweep", "audit"},
     # the kernel only for the moments when it is compiled

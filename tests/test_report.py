@@ -254,6 +254,19 @@ def test_trace_has_the_adjoints_that_the_row_has(whole):
         check_adjoints(replay(whole.path, point=point, draw=draw))
 
 
+def test_trace_has_the_adjoints_of_a_linear_readout():
+    spec = {
+        "draws": 20,
+        "steps": 12,
+        "dtype": "float64",
+        "params": {"default": {"normal": {"std": 2.0}}},
+        "loss": {"kind": "mse", "target": 0.5, "readout": "linear"},
+        "measure": {"groups": ["norms", "lags"]},
+    }
+    for draw in (0, 7, 19):
+        check_adjoints(replay(spec, point=0, draw=draw))
+
+
 # An attractor of Laurent and von Brecht 2017: its gradient grows by a factor of 1.7 at every step
 CHAOS = {"W_hf": -4.49, "W_hi": 6.69, "W_ho": 4.25, "W_hc": -8.96, "b_f": 2.2, "b_i": -1.05, "b_o": 3.08, "b_c": 1.32}
 

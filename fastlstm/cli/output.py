@@ -3,12 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
 from typing import Any, TextIO
 
 from fastlstm.printable import printable
-
-Styles = Mapping[str, str]
 
 
 class Shown(str):

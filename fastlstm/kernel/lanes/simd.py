@@ -66,8 +66,12 @@ def _splat(context, builder, value, source, vec):
     return builder.shuffle_vector(one, ir.Constant(llvm_type(vec), ir.Undefined), lanes)
 
 
-def _as_vec(context, builder, value, source, vec):
-    return value if isinstance(source, Vec) else _splat(context, builder, value, source, vec)
+def _operands(context, builder, vec, values, kinds):
+    """The operands as registers of vec's type, with each number put into every lane."""
+    return [
+        value if isinstance(kind, Vec) else _splat(context, builder, value, kind, vec)
+        for value, kind in zip(values, kinds, strict=True)
+    ]
 
 
 def _common(*operands):
@@ -97,11 +101,7 @@ def _binary(symbol, build, result=None):
 
     def lower(context, builder, signature, arguments):
         vec = _common(*signature.args)
-        left, right = (
-            _as_vec(context, builder, value, source, vec)
-            for value, source in zip(arguments, signature.args, strict=True)
-        )
-        return build(builder, vec, left, right)
+        return build(builder, vec, *_operands(context, builder, vec, arguments, signature.args))
 
     for kinds in ((Vec, Vec), (Vec, types.Number), (types.Number, Vec)):
         lower_builtin(symbol, *kinds)(lower)
@@ -191,10 +191,7 @@ def fma(typingctx, a, b, c):
         return None
 
     def codegen(context, builder, signature, arguments):
-        operands = [
-            _as_vec(context, builder, value, source, vec)
-            for value, source in zip(arguments, signature.args, strict=True)
-        ]
+        operands = _operands(context, builder, vec, arguments, signature.args)
         return _call_intrinsic(builder, "fma", vec, *operands)
 
     return vec(a, b, c), codegen
@@ -227,10 +224,7 @@ def select(typingctx, mask, a, b):
         return None
 
     def codegen(context, builder, signature, arguments):
-        chosen, other = (
-            _as_vec(context, builder, value, source, vec)
-            for value, source in zip(arguments[1:], signature.args[1:], strict=True)
-        )
+        chosen, other = _operands(context, builder, vec, arguments[1:], signature.args[1:])
         return builder.select(arguments[0], chosen, other)
 
     return vec(mask, a, b), codegen
@@ -243,10 +237,7 @@ def _extremum(symbol):
             return None
 
         def codegen(context, builder, signature, arguments):
-            left, right = (
-                _as_vec(context, builder, value, source, vec)
-                for value, source in zip(arguments, signature.args, strict=True)
-            )
+            left, right = _operands(context, builder, vec, arguments, signature.args)
             if is_float(vec):
                 first = builder.fcmp_ordered(symbol, left, right)
             else:
@@ -272,10 +263,7 @@ def copysign(typingctx, size, sign):
         return None
 
     def codegen(context, builder, signature, arguments):
-        operands = [
-            _as_vec(context, builder, value, source, vec)
-            for value, source in zip(arguments, signature.args, strict=True)
-        ]
+        operands = _operands(context, builder, vec, arguments, signature.args)
         return _call_intrinsic(builder, "copysign", vec, *operands)
 
     return vec(size, sign), codegen
