@@ -262,6 +262,7 @@ def test_trace_has_the_adjoints_of_a_linear_readout():
         "params": {"default": {"normal": {"std": 2.0}}},
         "loss": {"kind": "mse", "target": 0.5, "readout": "linear"},
         "measure": {"groups": ["norms", "lags"]},
+        "store": {"dtype": "float64"},
     }
     for draw in (0, 7, 19):
         check_adjoints(replay(spec, point=0, draw=draw))
