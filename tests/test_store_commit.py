@@ -21,6 +21,7 @@ from small_store import (
     commit,
     dies_at,
     do_all,
+    encoded,
     files_of,
     places,
     plan,
@@ -197,6 +198,9 @@ def test_commit_refuses_what_would_make_the_run_wrong(tmp_path):
         before = files_of(tmp_path)
         with pytest.raises(ValueError, match="committed already"):
             commit(run, PartId(0, 0), 0, 24)
+        twice = encoded(PartId(0, 1), 24, 24)
+        with pytest.raises(ValueError, match="committed already"):
+            run.commit(twice, twice)
         for rows, complaint in (
             (rows_of(0, 23, 24), "not within 24 .. 47"),
             (rows_of(0, 25, 24), "not within 24 .. 47"),

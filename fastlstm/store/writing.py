@@ -139,7 +139,8 @@ class RunDirectory:
         """
         files: dict[Path, bytes | memoryview] = {}
         for entry, counts, rows in parts:
-            if entry.part in self._journal.parts:
+            # one that comes twice may come in the same batch
+            if entry.part in self._journal.parts or self.path / part_file(COUNTS, entry.part) in files:
                 raise ValueError(f"{entry.part} is committed already")
             if entry.misfits(self._id.part_draws):
                 raise ValueError(f"{entry.part} does not begin at draw {entry.first_draw} in this run, or is no part")
