@@ -108,7 +108,6 @@ def build_gradients(arithmetic, mode, loss="given", readout="sigmoid", inputs=Tr
 
 
 @cache
-@cache
 def build_trace(arithmetic, readout="sigmoid"):
     """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T); and out_suspect, as build_gradients does."""
     READOUT = READOUTS[readout]

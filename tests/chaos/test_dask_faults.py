@@ -124,12 +124,17 @@ def test_worker_stopped_beyond_its_time_to_live_and_woken(run, content, ledger):
     ledger.enter(Fault.STOPPED_WORKER, judge(run, content))
 
 
+@contextmanager
+def one_worker():
+    """The address of a scheduler, its only worker, and a client of it."""
+    with scheduler(free_port()) as (address, _), worker_process(address) as worker, connect(address) as client:
+        client.wait_for_workers(1, timeout=PATIENCE)
+        yield address, worker, client
+
+
 def test_worker_joins_and_the_first_is_killed(run, content, ledger):
     with ExitStack() as stack:
-        address, _ = stack.enter_context(scheduler(free_port()))
-        first = stack.enter_context(worker_process(address))
-        client = stack.enter_context(connect(address))
-        client.wait_for_workers(1, timeout=PATIENCE)
+        address, first, client = stack.enter_context(one_worker())
 
         def replace():
             stack.enter_context(worker_process(address))
@@ -147,10 +152,7 @@ def test_worker_joins_and_the_first_is_killed(run, content, ledger):
 def test_worker_with_other_sources_joins_midway(run, content, ledger, tmp_path):
     other = other_package(tmp_path / "other")
     with ExitStack() as stack:
-        address, _ = stack.enter_context(scheduler(free_port()))
-        first = stack.enter_context(worker_process(address))
-        client = stack.enter_context(connect(address))
-        client.wait_for_workers(1, timeout=PATIENCE)
+        address, first, client = stack.enter_context(one_worker())
 
         def add_stranger():
             first.send_signal(signal.SIGSTOP)  # so that the run is not over before the stranger is there
