@@ -102,13 +102,13 @@ class Simulation:
     def _settled(self, numbers: NDArray[np.uint64], arithmetic: str) -> Any:
         """The columns of draws; what is suspect, a draw or a group of it, is that of the arithmetic after this one."""
         filled = self.computed(numbers, arithmetic)
-        again = np.flatnonzero(filled.suspect.any(axis=0))
-        if len(again):
-            exact = self._settled(numbers[again], AFTER[arithmetic])
-            suspect = dict(zip(suspects(self.groups)._fields, filled.suspect[:, again] != 0.0, strict=True))
+        rare = np.flatnonzero(filled.suspect.any(axis=0))
+        if len(rare):
+            exact = self._settled(numbers[rare], AFTER[arithmetic])
+            suspect = dict(zip(suspects(self.groups)._fields, filled.suspect[:, rare] != 0.0, strict=True))
             for group in measures.GROUPS:
                 lost = suspect["draw"] | suspect.get(group, False)
-                getattr(filled, group)[:, again[lost]] = getattr(exact, group)[:, lost]
+                getattr(filled, group)[:, rare[lost]] = getattr(exact, group)[:, lost]
         return filled
 
     def computed(self, numbers: NDArray[np.uint64], arithmetic: str) -> Any:

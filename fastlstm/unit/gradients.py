@@ -212,12 +212,12 @@ def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = No
 
     task.run(work)
     filled.h0[:], filled.C0[:] = state.T
-    again = np.flatnonzero(suspect)
-    if len(again):
-        exact = run_gradients(task.again(again), inputs=inputs)
+    rare = np.flatnonzero(suspect)
+    if len(rare):
+        exact = run_gradients(task.again(rare), inputs=inputs)
         with np.errstate(over="ignore"):  # inf where they leave the range of the type
             for values, others in zip(vars(filled).values(), vars(exact).values(), strict=True):
-                values[again] = others
+                values[rare] = others
     return filled
 
 

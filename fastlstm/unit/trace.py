@@ -90,8 +90,8 @@ def _rows(units: Inputs, readout: str, arithmetic: str) -> Array:
     tasks, threads = units.slices()
     for _ in in_order(work, tasks, threads=threads):
         pass
-    again = np.flatnonzero(suspect)
-    if len(again):
+    rare = np.flatnonzero(suspect)
+    if len(rare):
         after = AFTER[arithmetic]
-        out[:, again] = _rows(computed.of(again, memory_kind(after)[0]), readout, after)
+        out[:, rare] = _rows(computed.of(rare, memory_kind(after)[0]), readout, after)
     return out.astype(units.dtype, copy=False)
