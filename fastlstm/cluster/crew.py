@@ -9,7 +9,8 @@ from fastlstm.cluster.client import Client, Future
 from fastlstm.cluster.errors import NoScheduler, NoWorkers, OtherWorker
 
 _LOOK_S = 1.0  # between two looks at who is there
-_ANSWER_S = 10.0  # for an answer of the scheduler, or of a worker that is not busy
+_ANSWER_S = 10.0  # for an answer of a worker that is not busy
+_COUNT_S = 3.0  # for the scheduler's, which is asked again and again, and while it is awaited a stop waits too
 _URGENT = 100  # a question overtakes the tasks that wait
 
 Identity = dict[str, Any]
@@ -90,7 +91,7 @@ class Crew:
         if self.client.status != "running":
             return None
         try:
-            return dict(self.client.nthreads(callback_timeout=_ANSWER_S))
+            return dict(self.client.nthreads(callback_timeout=_COUNT_S))
         except (OSError, TimeoutError):
             return None
 

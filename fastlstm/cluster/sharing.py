@@ -87,14 +87,15 @@ class Sharing(Generic[Task, Reply]):
         coming, until = iter(tasks), None
         try:
             while self._tasks_left or self._flying or self._again or self._suspects:
-                self._crew.look()
-                if self._stopping():
+                if self._stopping():  # what is in flight is waited for, and the scheduler is asked no more
                     until = until or time.monotonic() + _GRACE_S
                     self._again.clear()
                     self._suspects.clear()
                     self._tasks_left = False
                     if time.monotonic() > until:
                         return
+                else:
+                    self._crew.look()
                 self._send_what_there_is_room_for(coming)
                 if (outcome := self._next()) is not None:
                     yield outcome

@@ -1,6 +1,7 @@
 """What a cluster may deliver besides the right thing, from a client that is made up."""
 
 import itertools
+import signal
 import threading
 from collections import Counter
 
@@ -14,7 +15,7 @@ from fastlstm.sweep import cluster_maker
 from fastlstm.sweep.provenance import installation, provenance
 from fastlstm.sweep.remote import make_part
 from fastlstm.sweep.session import execute
-from fastlstm.sweep.stopping import PointsFailed, Stopper
+from fastlstm.sweep.stopping import PointsFailed, Stopped, Stopper
 
 pytestmark = pytest.mark.chaos
 
@@ -257,6 +258,25 @@ def test_no_worker_and_no_scheduler_for_a_while(bench):
 
     with pytest.raises(NoScheduler, match="did not come back"):
         go(FakeClient(connection_closes))
+    assert bench.judge_after_going_on(run).clean
+
+
+def test_stopping_run_waits_for_what_is_in_flight_and_asks_a_hanging_scheduler_nothing(bench, monkeypatch):
+    run = bench.run_with_parts_of(20, name="run")
+    monkeypatch.setattr("fastlstm.cluster.crew._LOOK_S", 0.0)
+    stopper = Stopper()
+
+    def stopped_at_the_seventh(client, promise, number):
+        if number == 6:
+            stopper.signal = signal.SIGINT
+            client.nthreads = lambda callback_timeout: pytest.fail("the scheduler was asked")
+        tell(promise)
+
+    crew = cluster_maker.crew_of(FakeClient(stopped_at_the_seventh), patience=0.3)
+    spec = fastlstm.load(bench.spec)
+    with pytest.raises(Stopped, match="all of them committed"):
+        execute(spec, run, made_by=provenance("float64"), threads=1, stopper=stopper, crew=crew)
+    assert 7 <= fastlstm.read(run).status().parts < 36
     assert bench.judge_after_going_on(run).clean
 
 
