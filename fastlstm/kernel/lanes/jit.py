@@ -19,6 +19,7 @@ from numba.core import types
 from numba.extending import overload
 
 from fastlstm.kernel.lanes.cache import cache_of
+from fastlstm.kernel.lanes.pieces import PieceCompiler
 
 
 class NotCompiled(RuntimeError):
@@ -31,7 +32,13 @@ if numba.config.DISABLE_JIT:
     )
 
 # Nothing but kernels is called from Python; making that possible for the rest took a third of the compile time.
-OPTIONS = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OPTIONS = {
+    "error_model": "numpy",
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": PieceCompiler,
+}
 
 inline = numba.njit(**OPTIONS)
 
