@@ -19,7 +19,7 @@ INTEROP_READY := .venv/.interop-ready
 DOCS_READY := .venv/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims report verify test oldest chaos bench interop identity docs lint
+.PHONY: help sim sims report reports verify test oldest chaos bench interop identity docs lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -36,6 +36,10 @@ sims: $(RUN_READY) ## run every simulation in sims/, then judge all their claims
 
 report: $(RUN_READY) ## draw results/SIM: report.html, and its figures as SVG files
 	@$(BIN)/fastlstm report 'results/$(SIM)'
+
+reports: $(RUN_READY) ## draw the reports of all simulations that were run, one on each processor
+	@ls -d $(patsubst sims/%.toml,results/%,$(wildcard sims/*.toml)) 2>/dev/null \
+	    | xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" $(BIN)/fastlstm report
 
 verify: $(RUN_READY) ## read all of results/SIM again and compare it with its journal
 	@$(BIN)/fastlstm verify 'results/$(SIM)'

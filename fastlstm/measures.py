@@ -6,6 +6,7 @@ and the attributes of a data frame are made from the same list.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 
 from fastlstm.names import PARAMETERS
@@ -141,6 +142,7 @@ def _gate_lags(steps: int) -> Iterable[Measure]:
             yield _log10(f"log10_{name}_lag_{lag}", "gate_lags", f"|dL/d{name[1]}_(T-{lag})|")
 
 
+@cache
 def group(name: str, steps: int = 1) -> tuple[Measure, ...]:
     """The measures of one group, in the order of their columns; `steps` decides how many lags there are."""
     return {

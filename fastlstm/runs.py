@@ -14,7 +14,7 @@ from fastlstm import store
 from fastlstm.printable import printable
 from fastlstm.spec import Spec, load
 from fastlstm.tables.totals import of_each_point, overall
-from fastlstm.verdicts.judge import no_claims
+from fastlstm.verdicts.judge import edited_since, no_claims
 
 if TYPE_CHECKING:
     import pyarrow.dataset
@@ -63,6 +63,8 @@ class Run:
         yield f"<p>{escape(printable(str(self.path)))}: {size}, {status.rows:,} rows</p>"
         if store.CLAIMS_TABLE in status.tables:
             judged = self.claims()
+            if edited := edited_since(spec, judged):
+                yield f"<p>{escape(edited)}</p>"
             yield _as_html(judged[judged["decides"]][["claim_verdict", "text", "estimate", "low", "high", "predicts"]])
         if "histograms" in status.tables:
             yield _as_html(self.overall().filter(regex=_IN_A_NOTEBOOK))

@@ -62,6 +62,23 @@ def test_page_is_whole_and_fits_the_screen(browser, page, screen, scheme):
         assert all(inside <= box for inside, box in boxes)
 
 
+def test_a_fine_figure_scrolls_on_a_phone_below_its_title_and_the_page_does_not(browser, pages):
+    fine = """[...document.querySelectorAll(".scrolls")].map(e => [
+        e.scrollWidth, e.clientWidth, e.querySelector("svg").getBoundingClientRect().width,
+        getComputedStyle(e.previousElementSibling).display,
+        getComputedStyle(e.querySelector("[id$='title']")).display])"""
+    browser.open(pages["one run"], width=390)
+    of_phone = browser.evaluate(fine)
+    assert of_phone
+    for inside, box, drawn, title, own_title in of_phone:
+        assert box < drawn == inside
+        assert (title, own_title) == ("block", "none")
+    browser.open(pages["one run"], width=1280)
+    for inside, box, drawn, title, own_title in browser.evaluate(fine):
+        assert drawn == inside == box
+        assert title == "none" != own_title
+
+
 def test_figures_follow_the_page_into_the_dark(browser, pages):
     inks = []
     for scheme in ("light", "dark"):
@@ -125,6 +142,23 @@ def _set(browser, name, value):
     )
 
 
+def _check_texts(browser):
+    """No two texts of the chart overlap, and none is cut off by its edge."""
+    boxes = """[...document.querySelectorAll("#explorer svg, #explorer svg text")].map(e => {
+        const box = e.getBoundingClientRect();
+        return [e.tagName == "svg" ? "" : e.textContent, box.left, box.top, box.right, box.bottom];
+    }).filter(each => each[3] > each[1])"""
+    whole, *shown = browser.evaluate(boxes)
+    assert whole[0] == ""
+    assert len(shown) > 10
+    for place, (text, left, top, right, bottom) in enumerate(shown):
+        out = max(whole[1] - left, whole[2] - top, right - whole[3], bottom - whole[4])
+        assert out < 1, text
+        for other, from_left, from_top, to_right, to_bottom in shown[:place]:
+            width, height = min(right, to_right) - max(left, from_left), min(bottom, to_bottom) - max(top, from_top)
+            assert min(width, height) < 1, (text, other)
+
+
 def test_explorer_needs_no_network_and_a_slider_moves_what_it_shows(browser, tmp_path):
     axes = {"b_f": {"grid": [-2.0, 4.0]}, "b_i": {"grid": [-1.0, 1.0]}, "b_o": {"grid": [0.0, 3.0]}}
     params = {"default": {"normal": {"std": 2.0}}} | axes
@@ -132,9 +166,14 @@ def test_explorer_needs_no_network_and_a_slider_moves_what_it_shows(browser, tmp
     page = explorer(run.path)
     assert page.stat().st_size < 2e6
     browser.without_network()
+    browser.open(page, width=390)
+    inside, box = browser.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.querySelector('#explorer'))")
+    assert inside > box  # at its full size, in a box that scrolls
+    assert browser.evaluate("document.documentElement.scrollWidth") == 390
     asked, complaints = browser.open(page, width=1280)
     assert asked == [page.as_uri()]
     assert complaints == []
+    _check_texts(browser)
     _set(browser, "statistic", "share(vanished)")
     regimes, points = run.regimes(), run.points()
     for level, value in enumerate((0.0, 3.0)):
@@ -151,5 +190,6 @@ def test_explorer_needs_no_network_and_a_slider_moves_what_it_shows(browser, tmp
     box = browser.evaluate(f"[{cell}.x, {cell}.y, {cell}.width, {cell}.height]")
     browser.click(box[0] + box[2] / 2, box[1] + box[3] / 2)
     _labels(browser)
+    _check_texts(browser)
     commands = browser.evaluate("[...document.querySelectorAll('#explorer text')].map(e => e.textContent)")
     assert sum("fastlstm replay grid --point" in text for text in commands) == 3

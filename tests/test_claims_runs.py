@@ -15,6 +15,7 @@ import fastlstm
 from fastlstm.claims.values import Bounds
 from fastlstm.cli import app
 from fastlstm.intervals import Moments, bounded_mean, exact_share, quantile_ranks, wilson
+from fastlstm.report.run_data import RunData
 from fastlstm.store import Damaged, NotThere, content_hash, verify
 from fastlstm.verdicts.judge import judge
 
@@ -290,12 +291,26 @@ def test_claims_are_not_judged_by_damaged_files(again, folder):
         fastlstm.run(specs.WHOLE | {"claim": [CLAIMS[0], *CLAIMS[2:]]}, again.path)
 
 
+def crash(spec, path):
+    raise KeyboardInterrupt
+
+
+def test_verdicts_on_claims_that_were_edited_since_say_so(again, monkeypatch):
+    monkeypatch.setattr("fastlstm.verdicts.judge.judge", crash)
+    note = "The claims were edited since they were judged; run the spec again to judge them."
+    assert note not in call("claims", again.path, folder=again.path).stderr
+    with pytest.raises(KeyboardInterrupt):
+        fastlstm.run(specs.WHOLE | {"claim": CLAIMS[1:]}, again.path)
+    shown = call("claims", again.path, folder=again.path)
+    assert shown.exit_code == 0
+    assert f"{again.path}: {note}" in shown.stderr.replace("\n", " ")
+    assert json.loads(call("claims", again.path, "--json", folder=again.path).stdout)[str(again.path)]
+    assert note in again._repr_html_()
+    assert RunData(again, "again").warnings[-1] == note
+
+
 def test_a_crash_between_spec_and_verdicts_is_mended_by_the_next_run(again, monkeypatch):
     edited = specs.WHOLE | {"claim": CLAIMS[:1]}
-
-    def crash(spec, path):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr("fastlstm.verdicts.judge.judge", crash)
         with pytest.raises(KeyboardInterrupt):

@@ -14,10 +14,16 @@ from fastlstm.report import cell, choose, claim_figure, gate_gradients, panels, 
 from fastlstm.report.end_labels import _apart, spread
 from fastlstm.report.numbers import MINUS
 from fastlstm.report.run_data import RunData
+from fastlstm.report.write import draw_all
 from fastlstm.spec import load
 
 SIMULATIONS = sorted(specs.SIMS.glob("*.toml"))
 FEW = {"atlas": 150, "truncation": 400, "uniform_gate": 400, "heavy_tail": 1000, "attractor": 20, "horizon": 60}
+DRAWN_BY = {  # for each kind of figure a simulation that has it
+    "claim": "chaos", "fates": "atlas", "landscape": "atlas", "regime_map": "truncation", "lags": "horizon",
+    "survival": "output_gate", "phase": "chaos", "truncation": "truncation", "saturation": "atlas",
+    "gate_gradients": "gates", "cell": "gates", "trace": "chaos",
+}  # fmt: skip
 HIDDEN = 1.0  # pixels by which boxes may meet
 
 
@@ -64,6 +70,7 @@ def test_figures_of_simulations_can_be_read_and_every_claim_is_drawn(simulated, 
     run = RunData(simulated, simulated.path.name)
     with style.drawing():
         drawn = {figure.name: figure.draw(run) for figure in choose.chosen(run)}
+        assert {kind for kind, simulation in DRAWN_BY.items() if simulation == run.name} <= drawn.keys()
         assert [each.name for each in drawn["claim"]] == [f"claim-{number}" for number in range(len(run.spec.claim))]
         for claim, each in zip(run.spec.claim, drawn["claim"], strict=True):
             verdict = run.claims[run.claims["text"] == claim.text]["claim_verdict"].iloc[0]
@@ -71,6 +78,11 @@ def test_figures_of_simulations_can_be_read_and_every_claim_is_drawn(simulated, 
         for drawings in drawn.values():
             for each in drawings:
                 check_texts(each, monkeypatch)
+
+
+def test_every_kind_of_figure_is_drawn_by_some_simulation():
+    assert list(DRAWN_BY) == [figure.name for figure in choose.FIGURES]
+    assert set(DRAWN_BY.values()) <= {path.stem for path in SIMULATIONS}
 
 
 def test_texts_that_overlap_or_leave_the_figure_are_seen(monkeypatch):
@@ -90,6 +102,14 @@ def run(tmp_path_factory):
         {"text": "A point.", "statistic": "share(exploded)", "predicts": "< 0.9", "where": "point == 2"},
     ]
     return fastlstm.run(specs.SHORT | {"claim": claims}, tmp_path_factory.mktemp("figures") / "run")
+
+
+def test_figures_of_runs_side_by_side_can_be_read_in_their_common_scales(run, tmp_path, monkeypatch):
+    other = fastlstm.run(specs.SHORT | {"seed": 12, "measure": {"exploded": 1.0}}, tmp_path / "other")
+    with style.drawing():
+        for of_run in draw_all([RunData(run, "run"), RunData(other, "other")]):
+            for each in (drawing for drawings in of_run.values() for drawing in drawings):
+                check_texts(each, monkeypatch)
 
 
 def test_a_claim_is_drawn_at_its_estimates_along_the_axis_it_speaks_of(run):

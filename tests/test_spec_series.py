@@ -1,5 +1,6 @@
 """[input] file: which files give a series, which are refused, and how that is said."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -36,11 +37,28 @@ def test_a_series_is_found_beside_the_spec_and_read_as_float64(folder):
     np.testing.assert_array_equal(made.points()[0].input.series, series)
 
 
-def test_a_series_is_found_from_the_current_folder_too(folder):
-    assert load("sims/file.toml", ["input.file=sims/data/series.csv"]).hash == load("sims/file.toml").hash
+def test_a_series_of_a_mapping_is_found_from_the_working_folder(folder):
     mapping = tomllib.loads(Path("sims/file.toml").read_text())
     mapping["input"]["file"] = "sims/data/series.csv"
     assert load(mapping) == load("sims/file.toml")
+    mapping["input"]["file"] = "data/series.csv"
+    told = f'no such file: "{folder}/data/series.csv"; a relative path starts at the working folder'
+    with pytest.raises(SpecError, match=re.escape(told)):
+        load(mapping)
+
+
+def test_a_series_of_a_file_is_never_taken_from_the_working_folder(folder):
+    there = folder / "data" / "series.csv"
+    there.parent.mkdir()
+    there.write_text("n\n" + "7\n" * 50)
+    assert load("sims/file.toml").input.file == str(folder / "sims/data/series.csv")
+    (folder / "sims/data/series.csv").unlink()
+    told = f'no such file: "{folder}/sims/data/series.csv"; a relative path starts at the spec\'s folder'
+    for changes in ([], ["input.file=data/series.csv"]):
+        with pytest.raises(SpecError, match=re.escape(told)):
+            load("sims/file.toml", changes)
+    assert load("sims/file.toml", ["input.file=../data/series.csv"]).input.file == str(there)
+    assert load("sims/file.toml", [f"input.file={there}"]).input.file == str(there)
 
 
 def test_parquet_and_integer_columns_are_series_too(folder):
@@ -97,7 +115,7 @@ def test_a_series_that_has_changed_since_is_refused(folder):
 @pytest.mark.parametrize(
     ("name", "content", "key", "message"),
     [
-        ("none.csv", None, "file", "no such file; looked for"),
+        ("none.csv", None, "file", "no such file: "),
         ("empty.csv", b"", "file", "is an empty file"),
         ("head.csv", b"n\n", "file", "has no rows"),
         ("short.csv", b"n\n1\n2\n", "file", "has 2 rows, but windows of 20 steps are asked for"),
@@ -118,9 +136,9 @@ def test_a_series_that_has_changed_since_is_refused(folder):
 )
 def test_a_file_that_is_no_series_is_refused(folder, name, content, key, message):
     if content == "folder":
-        (folder / name).mkdir()
+        (folder / "sims" / name).mkdir()
     elif content is not None:
-        (folder / name).write_bytes(content)
+        (folder / "sims" / name).write_bytes(content)
     with pytest.raises(SpecError) as caught:
         load("sims/file.toml", [f"input.file={name}"])
     (problem,) = caught.value.problems
@@ -130,7 +148,7 @@ def test_a_file_that_is_no_series_is_refused(folder, name, content, key, message
 
 @pytest.mark.parametrize("content", ["n\n" + "0.1\n" * 50, "n\n" + "-0.1\n" * 50])
 def test_a_series_that_cannot_be_standardized_is_refused(folder, content):
-    (folder / "constant.csv").write_text(content)
+    (folder / "sims/constant.csv").write_text(content)
     with pytest.raises(
         SpecError, match=r"input\.standardize = true: the column's standard deviation is 0 or too large"
     ):

@@ -68,6 +68,13 @@ def test_pandas_polars_and_duckdb_read_the_folder(odd):
     assert mid == (frame.regime_f == "mid").sum()
 
 
+def test_pandas_reads_each_table_and_the_folder_draws_but_no_run_directory_as_a_whole(odd):
+    with pytest.raises(pa.ArrowException):
+        pd.read_parquet(odd)
+    assert pd.read_parquet(odd / "points.parquet")["draws"].tolist() == [DRAWS] * POINTS
+    assert len(pd.read_parquet(odd / "draws")) == POINTS * DRAWS
+
+
 def test_duckdb_compares_points_as_numbers_when_told_their_type(odd):
     rows = f"read_parquet('{odd}/draws/*/*.parquet', hive_types = {{'point': INT}})"
     assert duckdb.sql(f"select count(*) from {rows} where point between 1 and 9").fetchall() == [(DRAWS,)]

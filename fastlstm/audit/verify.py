@@ -194,4 +194,5 @@ def _same(one: pa.Table, other: pa.Table, name: str) -> bool:
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Labels as text; the offsets of text may be of 32 or 64 bits."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    return column.cast(pa.string() if pa.types.is_large_string(kind) else kind)
+    plain = pa.string() if pa.types.is_large_string(kind) else kind
+    return column if column.type == plain else column.cast(plain)

@@ -109,11 +109,15 @@ def claims(
     with errors():
         from fastlstm.cli import text
         from fastlstm.runs import read
+        from fastlstm.verdicts.judge import edited_since
 
         runs = {str(folder): read(folder) for folder in folders}
         tables = {path: (run.claims(), run.points()) for path, run in runs.items()}
         for path, run in runs.items():
-            judged_by, total = tables[path][0].attrs.get("draws"), run.status().total
+            verdicts, _ = tables[path]
+            if edited := edited_since(run.spec(), verdicts):
+                tell(f"{path}: {edited}")
+            judged_by, total = verdicts.attrs.get("draws"), run.status().total
             if judged_by not in (None, total):
                 tell(f"{path}: judged by {judged_by:,} of {total:,} draws")
     if as_json:

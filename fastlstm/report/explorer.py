@@ -70,7 +70,7 @@ def page(run: RunData) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(run.title)}</title>
 <style>{SHEET}
-svg {{ width: auto; max-width: 100%; }}
+svg {{ width: auto; }}
 .vega-bindings {{ display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; margin: .6rem 0; }}
 #explorer {{ background: #fff; color: #16181a; padding: .6rem; width: 100%; overflow-x: auto; }}
 </style>

@@ -49,8 +49,13 @@ def finish(figure: matplotlib.figure.Figure, name: str, title: str, *, note: str
     letters = round(figure.get_figwidth() * _LETTERS)
     lines = textwrap.wrap(printable(title), letters)
     figure.set_figheight(figure.get_figheight() + _LINE * (len(lines) - 1))
-    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12, fontweight="bold").set_gid("title")
     return Drawing(name, title, figure, note)
+
+
+def title_height(figure: matplotlib.figure.Figure) -> float:
+    """The inches that the title of a figure takes, at its upper end."""
+    return _LINE * len(figure.get_suptitle().splitlines())
 
 
 def pooled(run: RunData, *shown: str) -> str:

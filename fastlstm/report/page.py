@@ -17,13 +17,18 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-ur
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure on the page: its name, its finding, a line below it, and its SVG element, and its width in pixels."""
+    """A figure on the page: its name, its finding, a line below it, and its SVG element, and its width in pixels.
+
+    One with a `head` is too fine for a phone: there it keeps its width, and scrolls below its title, which is text of
+    the page and stands in place of the uppermost `head` pixels.
+    """
 
     name: str
     title: str
     note: str
     element: str
     width: int
+    head: int | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,12 @@ def _pictures(run: RunData, pictures: Sequence[Picture]) -> str:
         below = f'<p class="note"><code>{escape(picture.note)}</code></p>' if picture.name.startswith("trace") else ""
         if picture.name.startswith("claim-"):
             below = tables.claim_table(run, int(picture.name.removeprefix("claim-")))
-        shown.append(f'<figure style="width:{picture.width}px">{picture.element}{below}</figure>')
+        drawn = picture.element
+        if picture.head is not None:
+            size = f"width:{picture.width}px;--head:{picture.head}px"
+            title = f'<p class="title">{escape(picture.title)}</p>'
+            drawn = f'{title}<div class="scrolls"><div style="{size}">{drawn}</div></div>'
+        shown.append(f'<figure style="width:{picture.width}px">{drawn}{below}</figure>')
     return f'<div class="pictures">{"".join(shown)}</div>'
 
 

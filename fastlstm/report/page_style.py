@@ -22,6 +22,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; list-style: none; ma
          font-size: .95rem; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem 1.2rem; align-items: flex-start; }
 .pictures > figure { margin: 0; max-width: 100%; }
+.scrolls > div { max-width: 100%; }
+.title { display: none; font-weight: 600; }
 .side-by-side { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
 .side-by-side > div { min-width: 0; }
 svg, img { display: block; width: 100%; height: auto; }
@@ -46,6 +48,10 @@ summary { cursor: pointer; padding: .2rem 0; color: var(--muted); font-size: .92
   td::before { content: attr(data-name); color: var(--muted); text-align: left; }
   td:empty { display: none; }
   pre { white-space: pre-wrap; }
+  .scrolls { overflow-x: auto; }
+  .scrolls > div { max-width: none; margin-top: calc(-1 * var(--head)); }
+  .scrolls [id$="title"] { display: none; }
+  .title { display: block; }
 }
 @media print { details:not([open]) { display: none; } nav { display: none; } }
 """

@@ -9,6 +9,7 @@ import matplotlib
 import matplotlib.figure
 import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.text import Text
 
 from fastlstm.report.end_labels import spread
 from fastlstm.report.figure import Drawing
@@ -17,6 +18,7 @@ from fastlstm.report.style import PAGE_COLOURS
 FORMATS = ("svg", "pdf", "png")
 _DOTS = 200  # per inch of a PNG, and of what is drawn as dots in an SVG
 SHOWN = 100  # pixels of a page for an inch
+_PHONE, _LEGIBLE = 366, 8  # pixels that a phone leaves for a figure, and those of the smallest letters to be read there
 _METADATA: dict[str, dict[str, Any]] = {  # without versions and dates, the same figure gives the same bytes
     "svg": {"Date": None, "Creator": None},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
@@ -74,6 +76,15 @@ def _shorter(text: str) -> str:
     """Without comments, and with two decimals of numbers from 1 on."""
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     return re.sub(r"\n\s*", "\n", re.sub(r"\b([1-9]\d*\.\d{2})\d+", r"\1", text))
+
+
+def needs_width(figure: matplotlib.figure.Figure) -> bool:
+    """Whether the smallest letters of a drawn figure cannot be read where it is as narrow as a phone."""
+    points = [
+        float(text.get_fontsize()) for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()
+    ]
+    pixels = min(points) * SHOWN / 72  # at its full width
+    return bool(pixels * _PHONE < _LEGIBLE * SHOWN * figure.get_figwidth())
 
 
 def share_scales(drawings: Sequence[Drawing]) -> None:

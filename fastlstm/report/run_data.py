@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastlstm.measures import Measure
 from fastlstm.report.tally import Tally
 from fastlstm.runs import Run
+from fastlstm.verdicts.judge import edited_since
 
 MOST_ROWS = 4_000_000  # six float32 columns of them are 100 MB
 
@@ -58,9 +59,8 @@ class RunData:
             warnings.append(f"This run is not finished: {self.status.draws:,} of {total:,} draws are here.")
         elif counted := self.overall.attrs.get("incomplete"):
             warnings.append(f"Draws are missing: {counted['draws']:,} of {counted['of']:,} were counted.")
-        as_written = [claim.model_dump(mode="json", exclude_none=True) for claim in self.spec.claim]
-        if self.claims.attrs.get("claims", as_written) != as_written:
-            warnings.append("The claims were edited since they were judged; run the spec again to judge them.")
+        if edited := edited_since(self.spec, self.claims):
+            warnings.append(edited)
         return warnings
 
     @cached_property

@@ -18,6 +18,7 @@ from fastlstm.report.style import BLUE, GREEN, ORANGE, PURPLE, VERMILION, decade
 _LONGEST = 100_000  # steps that are worth the time
 _ORBIT = 1000  # steps from which on the states make a panel of their own
 _DEEPEST = -24
+_STILL = 1e-6
 _MARKED = 40  # steps up to which each is marked
 
 
@@ -89,7 +90,8 @@ def drawing_of(run: RunData, which: Chosen) -> Drawing:
 def draw_replay(replayed: Replay, name: str, subject: str, *, why: str = "", note: str = "") -> Drawing:
     """Gates, state and adjoints of one draw over the same steps; of a long one the orbit of its states too."""
     steps = len(replayed.drawn.x)
-    rows, heights = (4, [1, 1, 1.2, 1.9]) if steps >= _ORBIT else (3, [1, 1, 1.2])
+    has_orbit = steps >= _ORBIT and _moves(replayed)
+    rows, heights = (4, [1, 1, 1.2, 1.9]) if has_orbit else (3, [1, 1, 1.2])
     figure, panels = sheet(5.0 if rows == 3 else 7.6, nrows=rows, height_ratios=heights)
     for axes in panels[:2]:
         axes.sharex(panels[2])
@@ -99,7 +101,7 @@ def draw_replay(replayed: Replay, name: str, subject: str, *, why: str = "", not
     finding = draw_adjoints(panels[2], replayed)
     panels[2].set_xlabel("t / steps")
     panels[2].xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    if rows == 4:
+    if has_orbit:
         draw_orbit(panels[3], replayed)
     return finish(figure, name, f"{subject}: {finding}{why}", note=note)
 
@@ -148,10 +150,20 @@ def draw_adjoints(axes: Axes, replayed: Replay) -> str:
     return f"the adjoint reaches {power(float(both.max()))}, and |dL/dh_0| is {power(float(sizes.dh[0]))}"
 
 
+def _settled(replayed: Replay) -> tuple[np.ndarray, np.ndarray]:
+    """C and h once a long draw has settled."""
+    settled = len(replayed.drawn.x) // 10
+    return replayed.trace.C[0, settled:], replayed.trace.h[0, settled:]
+
+
+def _moves(replayed: Replay) -> bool:
+    """Whether the states still change then; those that stand still would be one dot."""
+    return any(bool(np.ptp(state) > _STILL) for state in _settled(replayed))
+
+
 def draw_orbit(axes: Axes, replayed: Replay) -> Axes:
     """The states of a long draw in the plane of C and h, once it has settled."""
-    settled = len(replayed.drawn.x) // 10
-    C, h = replayed.trace.C[0, settled:], replayed.trace.h[0, settled:]
+    C, h = _settled(replayed)
     axes.plot(C, h, ".", color=BLUE, markersize=2.5, alpha=0.6, rasterized=True)
     axes.set_xlabel("cell C")
     axes.set_ylabel("hidden state h")

@@ -8,10 +8,10 @@ from pathlib import Path
 from fastlstm.audit.replay import replay
 from fastlstm.report.choose import FIGURES, chosen
 from fastlstm.report.comparison import compared
-from fastlstm.report.figure import Drawing, Figure
+from fastlstm.report.figure import Drawing, Figure, title_height
 from fastlstm.report.markup import escape
 from fastlstm.report.page import Picture, page
-from fastlstm.report.render import FORMATS, SHOWN, inline, pages, rendered, share_scales
+from fastlstm.report.render import FORMATS, SHOWN, inline, needs_width, pages, rendered, share_scales
 from fastlstm.report.run_data import RunData
 from fastlstm.report.style import drawing
 from fastlstm.report.trace import draw_replay
@@ -104,7 +104,8 @@ def _page_and_figures(
                 made = {form: rendered(each, form) for form in dict.fromkeys(("svg", *formats))}
                 element = inline(made["svg"], title=escape(each.title), prefix=f"r{number}-{each.name}-")
                 width = round(SHOWN * each.figure.get_figwidth())
-                shown[-1][name].append(Picture(each.name, each.title, each.note, element, width))
+                head = round(SHOWN * title_height(each.figure)) if needs_width(each.figure) else None
+                shown[-1][name].append(Picture(each.name, each.title, each.note, element, width, head))
                 if len(runs) == 1:
                     files |= {folder / f"{each.name}.{form}": made[form] for form in formats}
     kinds: list[Figure] = [figure for figure in FIGURES if any(figure.name in of_run for of_run in shown)]

@@ -142,7 +142,7 @@ class FileInput(Process):
     process: Literal["file"] = "file"
     file: Text = Field(
         description="A .csv, .csv.gz or .parquet file, or a folder of .parquet files, which follow each other in the "
-        "order of their names; a relative path starts at the spec's folder, else here."
+        "order of their names; a relative path starts at the spec's folder."
     )
     column: Text = Field(description="The column that holds the series: a finite number in every row.")
     by: Text | None = Field(

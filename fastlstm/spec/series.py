@@ -38,19 +38,22 @@ class Recorded(NamedTuple):
 
 
 def find(file: str, folder: Path | None) -> Path:
-    """The absolute path of a file or a folder that is looked for in `folder` and here, through all links."""
+    """The absolute path of a file or a folder, through all links: a relative one starts at `folder`, the spec's.
+
+    That of a spec without a folder, which was given as a mapping, starts at the working folder.
+    """
     if "\0" in file:
         raise SeriesError("file", "must not hold a null character")
-    places = list(dict.fromkeys((start / file).absolute() for start in (folder or Path(), Path())))
+    place = ((folder or Path()) / file).absolute()
     try:
-        path = next((place for place in places if place.exists()), None)
-        path = path and path.resolve()
+        path = place.resolve() if place.exists() else None
     except (OSError, RuntimeError) as error:
         right = f"cannot be read: {show(error.strerror if isinstance(error, OSError) else error)}"
         raise SeriesError("file", right) from None
     if path is None:
-        looked = " and ".join(show(str(place), 200) for place in places)
-        raise SeriesError("file", f"no such file; looked for {looked}")
+        whose = "the spec's" if folder else "the working"
+        start = "" if Path(file).is_absolute() else f"; a relative path starts at {whose} folder"
+        raise SeriesError("file", f"no such file: {show(str(place), 200)}{start}")
     # the kind goes by the name of the file itself: a link does not make a series of something else
     if not path.name.lower().endswith((*_CSV, _PARQUET)) and not path.is_dir():
         raise SeriesError("file", "must be a .csv, .csv.gz or .parquet file, or a folder of .parquet files")

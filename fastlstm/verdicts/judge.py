@@ -168,6 +168,14 @@ def no_claims() -> pd.DataFrame:
     return frame
 
 
+def edited_since(spec: Spec, verdicts: pd.DataFrame) -> str:
+    """What to tell of verdicts on other claims than the spec has now; empty if they are on these."""
+    as_written = _as_written(spec)
+    if verdicts.attrs.get("claims", as_written) == as_written:
+        return ""
+    return "The claims were edited since they were judged; run the spec again to judge them."
+
+
 def judge_claims(spec: Spec, directory: RunDirectory) -> None:
     """Judge the claims of a spec by the draws that a run has, unless that is done, and write down which these were.
 
@@ -189,6 +197,10 @@ def _are_judged(spec: Spec, path: Path) -> bool:
 
 def _table_attributes(spec: Spec, draws: int) -> dict[str, Any]:
     """The attributes of the table: the claims that were judged, and on how many draws."""
-    attributes = {"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim], "draws": draws}
+    attributes = {"claims": _as_written(spec), "draws": draws}
     total = spec.draws * len(spec.points())
     return attributes if draws == total else attributes | {"incomplete": {"draws": draws, "of": total}}
+
+
+def _as_written(spec: Spec) -> list[dict[str, Any]]:
+    return [claim.model_dump(mode="json", exclude_none=True) for claim in spec.claim]

@@ -1,164 +1,82 @@
-"""Journals, records and names that somebody has changed: every command ends with a message, and touches nothing else.
+"""Journals, records and names that somebody changed: every command ends with a message, and touches nothing else."""
 
-A change may be clumsy, or carry a check of its own that is right, as if another program had written it.
-"""
-
-import hashlib
+import gc
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import fakes
 import pytest
-import specs
 from bench import Verdict
-from hypothesis import HealthCheck, given, settings
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from ledger import Fault
-from typer.testing import CliRunner
+from mutations import changes, mutate
+from typer.main import get_command
 
 import fastlstm
 from fastlstm.cli import app
-from fastlstm.store.journal import seal, unseal
-from fastlstm.sweep.plan import Shard
+from fastlstm.store.disk import Disk
+from fastlstm.store.journal import unseal
+from fastlstm.sweep.opening import open_directory
+from fastlstm.sweep.plan import Plan, Shard
 
 pytestmark = pytest.mark.chaos
 
-MUTATIONS, FEW = 200, 12
+OF_EACH, FEW = 1000, 12  # mutations of a batch; and of the first, where not all are asked for
+MORE = range(1, 10)  # batches
 CODES = {0, 1, 2, 3, 4, 74}
+COMMAND = get_command(app)  # made once: it takes as long as a command
 COMMANDS = [["status"], ["verify"], ["claims"], ["merge"], ["verify", "--repair"], ["merge", "--incomplete"]]
-REPORT_EVERY = 10  # a page takes seconds where there is something to draw
+REPORT_EVERY = 100  # a page takes a second where there is something to draw
 
-CLAIM = {"text": "most vanish", "statistic": "share(vanished)", "predicts": "> 0.5"}
-SPEC = specs.SHORT | {"draws": 2100, "params": specs.SHORT["params"] | {"b_i": 0.0}, "claim": [CLAIM]}
-
-LOGS = ["_journal.jsonl", "_journal-1-of-2.jsonl"]
-RECORDS = ["_run.json", "_spec.toml"]
-PARTS = [f"{kind}/point={point:04d}/part-{part:08d}.parquet" for kind in ("draws", "counts") for point in range(3)
-         for part in range(3)]  # fmt: skip
-TABLES = ["points.parquet", "regimes.parquet", "histograms.parquet", "claims.parquet"]
-NAMES = [*LOGS, *RECORDS, *PARTS, *TABLES, "draws/point=0000/part-99999999.parquet", "draws/point=-001/part-0.parquet",
-         ".x.partial", "._run.json.partial", "_lock", "_lock-run", "_lock-9-of-9", "_journal-0-of-0.jsonl"]  # fmt: skip
-
-texts = st.sampled_from(
-    ["", "../victim", "/etc/passwd", "points", "regimes", "..", "\0", "\x1b[2J", "\udc80", "a" * 300]
-)
-numbers = st.sampled_from([-1, 0, 1, 2, 48, 1024, 2**31, 2**63, 10**30, 0.5, float("nan"), float("inf"), True])
-leaves = st.one_of(st.none(), texts, numbers)
-values = st.one_of(leaves, st.lists(leaves, max_size=4), st.dictionaries(texts, leaves, max_size=2), st.just("deep"))
-mutations = st.one_of(
-    st.tuples(st.just("bytes"), st.sampled_from([*LOGS, *RECORDS]), st.integers(0, 10**6), st.binary(max_size=9)),
-    st.tuples(st.just("cut"), st.sampled_from([*LOGS, *RECORDS, *PARTS, *TABLES]), st.integers(0, 10**6)),
-    st.tuples(st.just("lines"), st.sampled_from(LOGS), st.integers(0, 99), st.integers(0, 99)),
-    st.tuples(st.just("seal"), st.sampled_from([*LOGS, "_run.json"]), st.integers(0, 99), st.integers(0, 99), values),
-    st.tuples(st.just("other key"), st.sampled_from([*LOGS, "_run.json"]), st.integers(0, 99), texts, values),
-    st.tuples(st.just("rename"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
-    st.tuples(st.just("copy"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
-    st.tuples(
-        st.just("link"), st.sampled_from([*NAMES, "draws", "counts"]), st.sampled_from(["file", "folder", "gone"])
-    ),
-    st.tuples(st.just("pipe"), st.sampled_from(NAMES)),
-    st.tuples(st.just("folder"), st.sampled_from(NAMES)),
-)
+# As small as can be: two points of two parts, few columns, and all draws in one regime.
+SPEC = {
+    "draws": 12,
+    "steps": 1,
+    "params": {"default": {"normal": {"std": 2.0}}, "b_f": {"grid": [-2.0, 1.0]}},
+    "measure": {"groups": ["norms", "gates"], "majority": 0.999999},
+    "claim": [{"text": "most vanish", "statistic": "share(vanished)", "predicts": "> 0.5"}],
+}
+PART_DRAWS = 8
 
 
-def places(record: Any) -> list[tuple[Any, Any]]:
-    """Every place in a JSON value where something else can be put: the container, and the key or index."""
-    pairs = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
-    return [place for key, value in list(pairs) for place in [(record, key), *places(value)]]
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Where mutated runs are made: in memory where there is such a place, since they are made ten thousand times."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(prefix="fastlstm-", dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name)
 
 
-def lines_of(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines(keepends=True) if path.name.endswith("jsonl") else [path.read_bytes()]
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> Path:
+    """A finished run with one of the journals that it was begun with, so that both kinds are there."""
+    path = folder / "whole"
+    open_directory(Plan(fastlstm.load(SPEC), PART_DRAWS), path, made_by={}).close()
+    fakes.run(SPEC, path, shard=Shard.of(1, 2))
+    journal = path / "_journal-1-of-2.jsonl"
+    text = journal.read_bytes()
+    fakes.run(SPEC, path)
+    journal.write_bytes(text)
+    assert fastlstm.verify(path) == []
+    return path
 
 
-def sealed_anew(text: bytes, change: Any) -> bytes:
-    record = unseal(text)
-    if record is None:
-        return text
-    change(record)
-    deep = b"[" * 100_000 + b"]" * 100_000
-    sealed = seal(record)
-    if b'"deep"' not in sealed:
-        return sealed
-    head = sealed.rpartition(b',"check":"')[0].replace(b'"deep"', deep)
-    return seal_of_text(head)
-
-
-def seal_of_text(head: bytes) -> bytes:
-    return head + b',"check":"%s"}\n' % hashlib.sha256(head).hexdigest()[:16].encode()
-
-
-def clear(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-
-def mutate(run: Path, mutation: tuple[Any, ...]) -> None:
-    kind, name, *rest = mutation
-    path = run / name
-    if kind in ("bytes", "cut", "lines", "seal", "other key", "rename", "copy") and not path.is_file():
-        return
-    match kind, rest:
-        case "bytes", (place, data):
-            text = path.read_bytes()
-            place %= len(text) + 1
-            path.write_bytes(text[:place] + data + text[place + len(data) // 2 :])
-        case "cut", (length,):
-            path.write_bytes(path.read_bytes()[: length % (path.stat().st_size + 1)])
-        case "lines", (one, other):
-            lines = lines_of(path)
-            if lines:
-                lines.insert(other % (len(lines) + 1), lines[one % len(lines)])
-                path.write_bytes(b"".join(lines))
-        case "seal", (line, place, value):
-            lines = lines_of(path)
-
-            def change(record: dict[str, Any]) -> None:
-                record.pop("check", None)
-                spots = places(record)
-                container, key = spots[place % len(spots)]
-                container[key] = value
-
-            if lines:
-                lines[line % len(lines)] = sealed_anew(lines[line % len(lines)], change)
-                path.write_bytes(b"".join(lines))
-        case "other key", (line, key, value):
-            lines = lines_of(path)
-
-            def add(record: dict[str, Any]) -> None:
-                record.pop("check", None)
-                if key and key in record:
-                    record.pop(key)
-                else:
-                    record.pop(sorted(record)[line % len(record)])
-                    record[key] = value
-
-            if lines:
-                lines[line % len(lines)] = sealed_anew(lines[line % len(lines)], add)
-                path.write_bytes(b"".join(lines))
-        case "rename" | "copy", (other,):
-            if other != name:
-                data = path.read_bytes()
-                clear(run / other)
-                (run / other).write_bytes(data)
-                if kind == "rename":
-                    path.unlink()
-        case "link", (where,):
-            beside = run.parent / "beside"
-            clear(path)
-            path.symlink_to({"file": beside / "victim.parquet", "folder": beside / "draws", "gone": "gone"}[where])
-        case "pipe", ():
-            clear(path)
-            os.mkfifo(path)
-        case "folder", ():
-            clear(path)
-            path.mkdir()
+@pytest.fixture
+def nothing_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No mutation asks whether a device was reached, and nothing that was imported is searched for garbage again."""
+    for step in ("sync", "sync_folder"):
+        monkeypatch.setattr(Disk, step, lambda *arguments: None)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def state_of(folder: Path) -> dict[str, Any]:
@@ -169,56 +87,54 @@ def state_of(folder: Path) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A finished run with one of the journals that it was begun with, so that both kinds are there."""
-    path = tmp_path_factory.mktemp("mutated") / "whole"
-    fakes.run(SPEC, path, shard=Shard.of(1, 2))
-    kept = shutil.copy(path / "_journal-1-of-2.jsonl", path.with_name("kept"))
-    fakes.run(SPEC, path)
-    shutil.copy(kept, path / "_journal-1-of-2.jsonl")
-    assert fastlstm.verify(path) == []
-    return path
+def commands(number: int) -> Iterator[list[str]]:
+    """What is tried on the run of that number, in this order."""
+    yield from COMMANDS[:3]
+    if number % REPORT_EVERY == 0:
+        yield ["report"]
+    yield from COMMANDS[3:]
 
 
-def test_no_mutation_ends_in_a_traceback_or_reaches_beyond_the_run(tmp_path, whole, ledger, all_faults):
-    beside = tmp_path / "beside"
+def insist(command: list[str], run: Path, several: list[tuple[Any, ...]]) -> None:
+    """Give a command, and insist that it ends with a code, and a message if the code is not 0."""
+    ended = CliRunner().invoke(COMMAND, [*command, str(run)])
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        raise AssertionError(f"{command} after {several}") from ended.exception
+    assert ended.exit_code in CODES, (command, several, ended.output)
+    assert ended.exit_code == 0 or ended.output.strip(), (command, several)
+
+
+@pytest.mark.parametrize("batch", [0, *(pytest.param(n, marks=pytest.mark.chaos(only_all=True)) for n in MORE)])
+def test_no_mutation_ends_in_a_traceback_or_reaches_beyond_the_run(
+    batch, folder, whole, ledger, all_faults, nothing_waits
+):
+    here = folder / "here"
+    shutil.rmtree(here, ignore_errors=True)
+    run, beside, victim = here / "run", here / "beside", here / "victim.parquet"
     (beside / "draws/point=0000").mkdir(parents=True)
-    (beside / "victim.parquet").write_text("precious")
-    (beside / "draws/point=0000/part-00000007.parquet").write_text("precious")
-    (tmp_path / "victim.parquet").write_text("precious")
-    before, runner, tried = state_of(beside), CliRunner(), 0
+    for file in (beside / "victim.parquet", beside / "draws/point=0000/part-00000007.parquet", victim):
+        file.write_text("precious")
+    before, tried, wanted = state_of(beside), 0, OF_EACH if all_faults else FEW
 
-    @settings(
-        max_examples=MUTATIONS if all_faults else FEW,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.lists(mutations, min_size=1, max_size=3))
+    @seed(batch)
+    @settings(max_examples=wanted, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(changes, min_size=1, max_size=3))
     def try_one(several: list[tuple[Any, ...]]) -> None:
         nonlocal tried
-        run = tmp_path / "run"
         shutil.rmtree(run, ignore_errors=True)
         shutil.copytree(whole, run)
-        for mutation in several:
-            mutate(run, mutation)
+        for change in several:
+            mutate(run, change)
         tried += 1
-        commands = COMMANDS if tried % REPORT_EVERY else [*COMMANDS[:3], ["report"], *COMMANDS[3:]]
-        for command in commands:
-            ended = runner.invoke(app, [*command, str(run)])
-            if ended.exception is not None and not isinstance(ended.exception, SystemExit):
-                raise AssertionError(f"{command} after {several}") from ended.exception
-            assert ended.exit_code in CODES, (command, several, ended.output)
-            assert ended.exit_code == 0 or ended.output.strip(), (command, several)
+        for command in commands(tried):
+            insist(command, run, several)
         assert state_of(beside) == before
-        assert (tmp_path / "victim.parquet").read_text() == "precious"
-        assert {path.name for path in tmp_path.iterdir()} == {"beside", "run", "victim.parquet"}
+        assert victim.read_text() == "precious"
+        assert {path.name for path in here.iterdir()} == {"beside", "run", "victim.parquet"}
         ledger.enter(Fault.MUTATED_RUN, Verdict(survived=True))
 
     try_one()
-    assert tried >= (MUTATIONS if all_faults else FEW) // 2
+    assert tried >= wanted
 
 
 def test_mutations_reach_what_they_are_meant_to_change(tmp_path, whole):
