@@ -12,7 +12,7 @@ from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.memory import load
 from fastlstm.kernel.lanes.registers import filled, load_registers, mapped
 from fastlstm.kernel.lanes.simd import absolute, fill, fma, maximum, select
-from fastlstm.kernel.lstm import Carry, GateGradients, Record, add_gradients, adjoint, carry_full
+from fastlstm.kernel.lstm import DELTA, Carry, GateGradients, Record, add_gradients, adjoint, carry_full
 from fastlstm.kernel.scale import EXPONENT_OF_ZERO, exponent, power_of_two, times_power_of_two
 from fastlstm.kernel.suspicion import suspect_adjoint
 
@@ -65,7 +65,7 @@ def backward(p, so_far, scratch, terms, window, out, options):
         begin = max(window.first, end - CHUNK_STEPS(scratch.x))
         incoming = zero
         for t in range(begin, end):
-            incoming = maximum(incoming, absolute(load_registers(Record, scratch.record, (t - window.first,)).delta))
+            incoming = maximum(incoming, absolute(load(scratch.record, (t - window.first, DELTA))))
         carry, scale = rescale(carry, scale, absolute(p.W_y) * incoming)
         W_y = p.W_y * power_of_two(-scale)
         chunk = filled(GateGradients, zero)

@@ -19,6 +19,7 @@ Step = namedtuple("Step", "z_f f i o g C tau h")
 Partials = namedtuple("Partials", "C_C C_f C_i C_c h_C h_o")
 # All that the backward pass needs of a step: the partial derivatives, h_{t-1} and delta_t
 Record = namedtuple("Record", (*Partials._fields, "h_before", "delta"))
+H_BEFORE, DELTA = (Record._fields.index(name) for name in ("h_before", "delta"))
 # The loss, and the gradients of the two parameters of the output
 Readout = namedtuple("Readout", "loss W_y b_y")
 # dz_f is dL/dz^f_t, and so on
@@ -105,12 +106,6 @@ def loss_and_delta(p, loss, readout, h, target):
 def add_readout(total, cost, delta, h):
     """The sums over t of the loss, of delta_t h_t (B12) and of delta_t (B13)."""
     return Readout(loss=total.loss + cost, W_y=total.W_y + delta * h, b_y=total.b_y + delta)
-
-
-@inline
-def record(d, h_before, delta):
-    """What the backward pass is to know of a step."""
-    return Record(d.C_C, d.C_f, d.C_i, d.C_c, d.h_C, d.h_o, h_before, delta)
 
 
 # --- backward ------------------------------------------------------------------------------------
