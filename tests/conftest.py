@@ -6,10 +6,14 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+import pandas as pd
 import pytest
+import specs
 from browser import CHROMIUM
 from small_store import do_all
+from twins import Twin
 
+import fastlstm
 from fastlstm.store import content_hash
 
 Case = TypeVar("Case")
@@ -61,3 +65,20 @@ def done(tmp_path: Path) -> Path:
     path = tmp_path / "run"
     do_all(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> fastlstm.Run:
+    """A finished run of specs.WHOLE, to be read only."""
+    return fastlstm.run(specs.WHOLE, tmp_path_factory.mktemp("runs") / "whole")
+
+
+@pytest.fixture(scope="session")
+def whole_rows(whole: fastlstm.Run) -> pd.DataFrame:
+    return whole.draws()
+
+
+@pytest.fixture(scope="session")
+def twins(whole_rows: pd.DataFrame) -> list[Twin]:
+    """Some draws of each point of that run, made again by the twin."""
+    return [Twin(specs.WHOLE, whole_rows, point) for point in range(4)]

@@ -91,3 +91,12 @@ def case(name, file=""):
     if spec["input"].get("file") == "FILE":
         spec = spec | {"input": spec["input"] | {"file": str(file)}}
     return spec
+
+
+def changed(spec, **tables):
+    """A spec with some keys of its tables replaced."""
+    merged = {
+        key: spec.get(key, {}) | value if isinstance(value, dict) and "grid" not in value else value
+        for key, value in tables.items()
+    }
+    return spec | merged

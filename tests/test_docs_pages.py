@@ -12,7 +12,7 @@ from pages import DOCS, PAGES, ROOT, anchors, as_script, links
 
 PACKAGE = ROOT / "fastlstm"
 INDEX = "docs/README.md"
-CODE = re.compile(r"`([\w/]+\.py)`|`(\w+)\(\)`")
+CODE = re.compile(r"`(?:([\w/]+\.py)|(\w+)\(\)|([^`\n]* [^`\n]*)|[^`\n]*)`")  # a file, a function, a line of code
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -74,31 +74,34 @@ def test_every_example_draws_its_picture(example, tmp_path):
 # --- architecture --------------------------------------------------------------------------------
 
 
-def places() -> list[tuple[str, str]]:
-    """(file, function) of every file on the page, and of every function after a file in the same cell or line."""
-    found = []
-    for line in re.split(r"[\n|]", PAGES["docs/architecture.md"]):
+def places() -> list[tuple[str, str, str]]:
+    """(file, function, line) of every file on the page, and of what stands after a file in the same item or cell."""
+    named = []
+    for item in re.split(r"\n(?=\n|\d+\. |\|)|(?<!\\)\|", PAGES["docs/architecture.md"]):
         file = ""
-        for path, function in CODE.findall(line):
+        for path, function, line in CODE.findall(item):
             file = path or file
-            found.append((file, function))
-    return found
+            if (file or function) and (path or function or line):
+                named.append((file, function, line))
+    return named
 
 
 def source(file: str) -> Path:
     return (ROOT if file.startswith(("tests/", "docs/")) else PACKAGE) / file
 
 
-@pytest.mark.parametrize(("file", "function"), sorted(set(places())))
-def test_what_the_architecture_names_exists(file, function):
+@pytest.mark.parametrize(("file", "function", "line"), sorted(set(places())))
+def test_what_the_architecture_names_exists(file, function, line):
     assert file, f"{function}() stands behind no file"
     assert source(file).is_file()
+    text = source(file).read_text()
     if function:
-        assert re.search(rf"^ *(def|class) {function}\b", source(file).read_text(), flags=re.MULTILINE)
+        assert re.search(rf"^ *(def|class) {function}\b", text, flags=re.MULTILINE)
+    assert line in text
 
 
 def test_every_module_is_on_the_architecture():
-    named = {file for file, _ in places()}
+    named = {file for file, _, _ in places()}
     assert {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")} <= named
 
 

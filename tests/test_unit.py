@@ -408,7 +408,7 @@ def growth(params, x):
     return abs(fastlstm.gradients(params, x, dy, h0=0.36, C0=0.9).h0[0])
 
 
-def test_gradient_explodes_through_the_output_gate_with_forget_gate_open_and_memory_gate_shut():
+def test_gradient_explodes_through_the_output_gate_with_forget_gate_open_and_input_gate_shut():
     params = counterexample(20.0)
     x = recorded(params, 60)
     trace = fastlstm.forward(params, x, h0=0.36, C0=0.9)
