@@ -13,8 +13,8 @@ import pandas as pd
 from fastlstm import store
 from fastlstm.printable import printable
 from fastlstm.spec import Spec, load
-from fastlstm.tables.totals import of_each_point, overall
-from fastlstm.verdicts.judge import edited_since, no_claims
+from fastlstm.tables.totals import of_each_point, overall, read_histograms
+from fastlstm.verdicts.judge import SCHEMA, edited_since, no_claims
 
 if TYPE_CHECKING:
     import pyarrow.dataset
@@ -89,21 +89,21 @@ class Run:
 
     def regimes(self) -> pd.DataFrame:
         """One row for each point and regime, of all draws, rows kept or not."""
-        return store.read_table(self.path, "regimes")
+        return store.read_table(self.path, "regimes", needs=["point", "draws"])
 
     def points(self) -> pd.DataFrame:
         """One row for each point: its values on the axes, T and draws."""
-        return store.read_table(self.path, "points")
+        return store.read_table(self.path, "points", needs=["point", "steps", "draws"])
 
     def histograms(self) -> pd.DataFrame:
         """The counts behind the regime table: point, regime, measure, bin, count, low, high."""
-        return store.read_table(self.path, "histograms")
+        return read_histograms(self.path)
 
     def claims(self) -> pd.DataFrame:
         """One row for each claim and point: the estimate, its 95% interval, and the verdict."""
         if not self.spec().claim:
             return no_claims()
-        return store.read_table(self.path, store.CLAIMS_TABLE)
+        return store.read_table(self.path, store.CLAIMS_TABLE, needs=SCHEMA.names)
 
     def overall(self) -> pd.DataFrame:
         """The regime table of all points together."""

@@ -44,15 +44,15 @@ def test_page_is_whole_and_fits_the_screen(browser, page, screen, scheme):
     assert [address for address in asked if not address.startswith("data:image/png;base64,")] == [page.as_uri()]
     assert complaints == []
     browser.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    shown = browser.evaluate("[...document.querySelectorAll('figure > svg')].map(e => e.getBoundingClientRect().width)")
+    shown = browser.evaluate("[...document.querySelectorAll('figure svg')].map(e => e.getBoundingClientRect().width)")
     assert len(shown) == page.read_text(encoding="utf-8").count("<figure ")
     assert all(each > min(350, width) * 0.9 for each in shown)  # none is squeezed beyond legibility
     assert browser.evaluate("window.innerWidth") == width
     assert browser.evaluate("document.documentElement.scrollWidth") == width
-    # only tables on a wide screen, and the spec's text, may be wider than their box, and scroll in it
+    # only fine figures, tables on a wide screen and the spec's text may be wider than their box, and scroll in it
     beyond = """
         [...document.body.querySelectorAll("*")]
-            .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5 && !e.closest(".box, pre, svg"))
+            .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5 && !e.closest(".box, .scrolls, pre, svg"))
             .map(e => e.outerHTML.slice(0, 80))
     """
     assert browser.evaluate(beyond) == []
@@ -83,7 +83,7 @@ def test_figures_follow_the_page_into_the_dark(browser, pages):
     inks = []
     for scheme in ("light", "dark"):
         browser.open(pages["one run"], width=1280, scheme=scheme)
-        colours = """[document.body, document.querySelector("figure > svg [style*='--ink']")].map(e =>
+        colours = """[document.body, document.querySelector("figure svg [style*='--ink']")].map(e =>
             [getComputedStyle(e).color, getComputedStyle(e).fill, getComputedStyle(e).stroke])"""
         (ink, _, _), (_, fill, stroke) = browser.evaluate(colours)
         assert ink in (fill, stroke)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastlstm.measures import Measure
 from fastlstm.report.tally import Tally
 from fastlstm.runs import Run
+from fastlstm.store import Damaged
 from fastlstm.verdicts.judge import edited_since
 
 MOST_ROWS = 4_000_000  # six float32 columns of them are 100 MB
@@ -109,7 +110,10 @@ class RunData:
         if missing := [name for name in names if name not in self._rows]:
             most = max(1, self.spec.draws * MOST_ROWS // self.status.rows)
             filters = [("draw", "<", most)] if self.is_sampled else None
-            frame = self.run.draws(columns=missing, filters=filters)
+            try:
+                frame = self.run.draws(columns=missing, filters=filters)
+            except KeyError as error:  # of columns that the spec has
+                raise Damaged(f"{self.path / 'draws'}: {error.args[0]}; they were written by something else") from None
             for name in missing:
                 column = frame[name]
                 self._rows[name] = np.asarray(column.cat.codes if column.dtype == "category" else column)

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from fastlstm.store.errors import Damaged, disk_errors
 from fastlstm.store.folder import DISK, read_whole
 from fastlstm.store.journal import COUNTS, ROWS, PartEntry, part_file
 from fastlstm.store.parquet import decode
-from fastlstm.store.reading import check_end, journal_of
+from fastlstm.store.reading import check_columns, check_end, journal_of
 
 
 class PointReader:
@@ -39,6 +39,7 @@ class PointReader:
                     try:
                         with file.open("rb") as source:
                             whole = pq.ParquetFile(source, page_checksum_verification=True)
+                            check_columns(file, whole.schema_arrow.names, columns)
                             # one thread: a few columns of one part are too little to share
                             table = whole.read(list(columns), use_threads=False)
                         table.validate(full=True)
@@ -48,9 +49,11 @@ class PointReader:
                         raise Damaged(f"{file} is not what was written ({error})") from error
                 yield table
 
-    def counts(self, point: int) -> Iterator[pa.Table]:
-        """The counts of each part of a point."""
+    def counts(self, point: int, needs: Collection[str] = ()) -> Iterator[pa.Table]:
+        """The counts of each part of a point; `needs` are columns without which they are no counts."""
         for entry in self._parts[point]:
+            file = part_file(COUNTS, entry.part)
             with disk_errors():
-                data = read_whole(self._disk, self._path, part_file(COUNTS, entry.part), entry.counts)
-            yield decode(data)
+                table = decode(read_whole(self._disk, self._path, file, entry.counts))
+            check_columns(self._path / file, table.column_names, needs)
+            yield table

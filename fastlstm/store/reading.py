@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,23 +83,30 @@ def dataset(path: str | os.PathLike[str], *, disk: Disk = DISK) -> ds.Dataset:
         )
 
 
-def read_table(path: str | os.PathLike[str], name: str, *, disk: Disk = DISK) -> pd.DataFrame:
-    """A table such as `regimes`. Raises NotARun, NotThere, Damaged, DiskError."""
+def read_table(
+    path: str | os.PathLike[str], name: str, *, needs: Collection[str] = (), disk: Disk = DISK
+) -> pd.DataFrame:
+    """A table such as `regimes`; `needs` are columns without which it is none of that name.
+
+    Raises NotARun, NotThere, Damaged, DiskError.
+    """
     path = Path(path)
     with disk_errors():
         stored = journal_of(disk, path).tables.get(name)
         if stored is None:
             raise NotThere(f"{path} has no table {name}: it is made when the run ends, or by merge")
         table = decode(read_whole(disk, path, table_file(name), stored))
+    check_columns(path / table_file(name), table.column_names, needs)
     return _to_pandas(table, table.schema.metadata)
 
 
 def read_counts(
-    path: str | os.PathLike[str], *, without: Container[int] = (), disk: Disk = DISK
+    path: str | os.PathLike[str], *, without: Container[int] = (), needs: Collection[str] = (), disk: Disk = DISK
 ) -> Iterator[tuple[PartEntry, pa.Table]]:
     """The counts of each committed part, by point and draw, one part at a time in memory.
 
-    Points in `without` are left out. Raises NotARun, Damaged, DiskError.
+    Points in `without` are left out; `needs` are columns without which they are no counts. Raises NotARun, Damaged,
+    DiskError.
     """
     path = Path(path)
     with disk_errors():
@@ -107,8 +114,9 @@ def read_counts(
     for entry in entries:
         if entry.part.point not in without:
             with disk_errors():
-                data = read_whole(disk, path, part_file(COUNTS, entry.part), entry.counts)
-            yield entry, decode(data)
+                table = decode(read_whole(disk, path, part_file(COUNTS, entry.part), entry.counts))
+            check_columns(path / part_file(COUNTS, entry.part), table.column_names, needs)
+            yield entry, table
 
 
 def journal_of(disk: Disk, path: Path) -> Journal:
@@ -117,6 +125,12 @@ def journal_of(disk: Disk, path: Path) -> Journal:
     if journal.damaged_lines:
         raise Damaged(f"{path} has damaged journal lines; run the spec again, which makes those parts anew")
     return journal
+
+
+def check_columns(file: Path, names: Collection[str], needs: Collection[str]) -> None:
+    """Raises Damaged if a file that is as it was written is none of the kind that its name says."""
+    if lacking := [name for name in needs if name not in names]:
+        raise Damaged(f"{file} has no column {', '.join(lacking)}: it was written by something else; remove it")
 
 
 def check_end(disk: Disk, path: Path, entry: PartEntry) -> None:

@@ -138,10 +138,12 @@ def _check_parts(disk: Disk, path: Path, journal: Journal, examiner: Examiner | 
         sound = len(intact) == len(entry.files())
         if rows_file in intact:
             data = intact[rows_file]
-            if wrong := wrong_draws(decode(data, columns=["draw"])["draw"], entry):
+            schema = schemas[entry.part] = pq.read_schema(pa.BufferReader(data)).remove_metadata()
+            is_rows = "draw" in schema.names
+            wrong = wrong_draws(decode(data, columns=["draw"])["draw"], entry) if is_rows else "has no column draw"
+            if wrong:
                 sound = False
                 yield Finding(rows_file, wrong, entry.part)
-            schemas[entry.part] = pq.read_schema(pa.BufferReader(data)).remove_metadata()
         if sound and examiner is not None:
             rows = decode(intact[rows_file]) if rows_file in intact else None
             if wrong := examiner.part(entry, rows, decode(intact[counts_file])):

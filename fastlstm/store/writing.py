@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -150,8 +150,7 @@ class RunDirectory:
         lines = b"".join(part_line(encoded.entry, self._id) for encoded in parts)
         with disk_errors():
             self._begin_to_write()
-            for path in files:
-                self._secure(path.parent)
+            self._secure(path.parent for path in files)
             try:
                 put(self._disk, files, tag=self._tag)
                 self._append(lines)
@@ -217,16 +216,21 @@ class RunDirectory:
         finally:
             self._give_locks_back()
 
-    def _secure(self, folder: Path) -> None:
-        """Make a folder, and bring its name to the device whoever made it.
+    def _secure(self, folders: Iterable[Path]) -> None:
+        """Make folders, and bring their names to the device whoever made them: all are made before any is synced.
 
-        Another shard may not have synced it yet, and a process that died may never have.
+        Another shard may not have synced them yet, and a process that died may never have.
         """
-        if folder not in self._secured:
-            self._secure(folder.parent)
+        new = [folder for each in dict.fromkeys(folders) for folder in self._unsecured(each)]
+        for folder in dict.fromkeys(new):
             self._disk.make_folder(folder)
-            self._disk.sync_folder(folder.parent)
-            self._secured.add(folder)
+        for parent in dict.fromkeys(folder.parent for folder in new):
+            self._disk.sync_folder(parent)
+        self._secured.update(new)
+
+    def _unsecured(self, folder: Path) -> list[Path]:
+        """A folder within the directory and those that it lies in, the outermost first, if not secured yet."""
+        return [] if folder in self._secured else [*self._unsecured(folder.parent), folder]
 
     def _begin_to_write(self) -> None:
         """Enter this session into the record before it changes anything else."""

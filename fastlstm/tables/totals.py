@@ -12,7 +12,7 @@ import pyarrow as pa
 from fastlstm import measures
 from fastlstm.spec import Spec
 from fastlstm.store import RunDirectory, read_counts, read_table
-from fastlstm.tables.counts import Counts, regime_table
+from fastlstm.tables.counts import COUNTS_SCHEMA, Counts, regime_table
 from fastlstm.tables.rows import points_table
 
 _MOST_STEPS = 10**6  # that a spec may have, so that no lag is missing
@@ -64,7 +64,7 @@ class Totals:
         """Add what is committed of all other points, and close them."""
         if len(self.closed()) == len(self._spec.points()):
             return
-        for entry, table in read_counts(directory.path, without=self.closed()):
+        for entry, table in read_counts(directory.path, without=self.closed(), needs=COUNTS_SCHEMA.names):
             self.close_others(entry.part.point)
             counts = Counts(self._measures)
             counts.merge_table(table)
@@ -97,9 +97,14 @@ def write_tables(directory: RunDirectory, totals: Totals) -> None:
         directory.write_table(name, table)
 
 
+def read_histograms(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The counts of all parts: point, regime, measure, bin, count, low, high. Raises NotThere before they are made."""
+    return read_table(path, "histograms", needs=["point", *COUNTS_SCHEMA.names])
+
+
 def overall(path: str | os.PathLike[str]) -> pd.DataFrame:
     """The regime table of all points together, from the histograms alone. Raises NotThere before they are made."""
-    frame = read_table(path, "histograms")
+    frame = read_histograms(path)
     made = regime_table(_counts(frame).regime_rows())
     made.attrs = frame.attrs
     return made
@@ -107,7 +112,7 @@ def overall(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def of_each_point(path: str | os.PathLike[str], points: Iterable[int]) -> pd.DataFrame:
     """A row for each of these points, of all its regimes together, from the histograms alone. Raises NotThere."""
-    frame = read_table(path, "histograms")
+    frame = read_histograms(path)
     frame["regime"] = np.int8(0)  # one for all
     rows = []
     for point in points:

@@ -19,7 +19,7 @@ from fastlstm.measures import CLASSES, FLAGS, REGIME_COLUMNS
 from fastlstm.spec import Spec
 from fastlstm.spec.vocabulary import vocabulary
 from fastlstm.store import PointReader
-from fastlstm.tables.counts import bin_edges
+from fastlstm.tables.counts import COUNTS_SCHEMA, bin_edges
 from fastlstm.verdicts.estimates import Sample
 
 
@@ -84,7 +84,7 @@ class Evidence:
     def _read_counts(self, point: int, histogram: str) -> tuple[np.ndarray[Any, Any], ...]:
         """Regime, bin, count, and the measure's extremes in the regime, for each cell that is not empty."""
         pieces = []
-        for table in self._reader.counts(point):
+        for table in self._reader.counts(point, COUNTS_SCHEMA.names):
             measure = table["measure"].combine_chunks()
             mine = measure.indices.to_numpy() == measure.dictionary.to_pylist().index(histogram)
             pieces.append([table[name].to_numpy()[mine] for name in ("regime", "bin", "count", "low", "high")])

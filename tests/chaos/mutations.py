@@ -5,13 +5,15 @@ A change may be clumsy, or carry a check of its own that is right, as if another
 
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-from fastlstm.store.journal import seal, unseal
+from fastlstm.store.journal import COUNTS, Stored, seal, unseal
+from fastlstm.store.parquet import footer
 
 LOGS = ["_journal.jsonl", "_journal-1-of-2.jsonl"]
 RECORDS = ["_run.json", "_spec.toml"]
@@ -38,6 +40,7 @@ changes = st.one_of(
     st.tuples(
         st.just("link"), st.sampled_from([*NAMES, "draws", "counts"]), st.sampled_from(["file", "folder", "gone"])
     ),
+    st.tuples(st.just("adopt"), st.sampled_from([*PARTS, *TABLES]), st.sampled_from([*PARTS, *TABLES, "empty", "cut"])),
     st.tuples(st.just("pipe"), st.sampled_from(NAMES)),
     st.tuples(st.just("folder"), st.sampled_from(NAMES)),
 )
@@ -70,6 +73,24 @@ def seal_of_text(head: bytes) -> bytes:
     return head + b',"check":"%s"}\n' % hashlib.sha256(head).hexdigest()[:16].encode()
 
 
+def vouch_for(run: Path, name: str, data: bytes) -> None:
+    """Let the journal say of a table or part that these are the bytes that were written."""
+    journal = run / "_journal.jsonl"
+    if journal.is_symlink() or not journal.is_file():
+        return
+    stored, end = Stored.of(data), Stored.of(footer(memoryview(data))) if len(data) > 8 else Stored.of(data)
+
+    part = [int(digits) for digits in re.findall(r"\d+", name)]
+
+    def vouch(record: dict[str, Any]) -> None:
+        if record.get("table") == name.removesuffix(".parquet"):
+            record["stored"] = stored
+        if record.get("part") == part:
+            record |= {"counts": stored} if name.startswith(COUNTS) else {"rows": stored, "footer": end}
+
+    journal.write_bytes(b"".join(sealed_anew(line, vouch) for line in lines_of(journal)))
+
+
 def clear(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -90,7 +111,7 @@ def mutate(run: Path, mutation: tuple[Any, ...]) -> None:
     path = run / name
     if not all(is_within(run, run / each) for each in [name, *rest] if isinstance(each, str)):
         return
-    if kind in ("bytes", "cut", "lines", "seal", "other key", "rename", "copy") and not path.is_file():
+    if kind not in ("link", "pipe", "folder") and (path.is_symlink() or not path.is_file()):
         return
     match kind, rest:
         case "bytes", (place, data):
@@ -137,6 +158,12 @@ def mutate(run: Path, mutation: tuple[Any, ...]) -> None:
                 (run / other).write_bytes(data)
                 if kind == "rename":
                     path.unlink()
+        case "adopt", (other,):
+            source = run / other
+            if not source.is_symlink() and (source.is_file() or other in ("empty", "cut")):
+                data = source.read_bytes() if source.is_file() else b"" if other == "empty" else path.read_bytes()[:-20]
+                path.write_bytes(data)
+                vouch_for(run, name, data)
         case "link", (where,):
             beside = run.parent / "beside"
             clear(path)
