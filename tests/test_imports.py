@@ -34,7 +34,7 @@ ROOMS = {
     "diagnosis": {"oracles"},
     "unit": {"names", "threads", "kernel"},
     "interop": {"names"},
-    "tables": {"names", "measures", "intervals", "spec", "store"},
+    "tables": {"names", "measures", "intervals", "kernel", "spec", "store"},
     "verdicts": {"measures", "intervals", "claims", "spec", "store", "tables"},
     "runs": {"printable", "spec", "store", "tables", "verdicts"},
     "sweep": {"names", "measures", "threads", "cluster", "kernel", "spec", "store", "tables", "verdicts"} | {"runs"},
@@ -53,7 +53,7 @@ KERNEL = (
     "lstm", "gradient_rows", "suspicion", "truncated", "inner", "groups.norms", "groups.gates", "groups.grads",
     "groups.carousel", "groups.truncation", "groups.window", "groups.jacobian", "groups.lags", "groups.gate_grads",
     "groups.gate_lags", "groups.cell", "options", "forward_pass", "backward_pass", "passes", "modes", "simulate",
-    "arrays", "step_gradients",
+    "arrays", "step_gradients", "tally",
 )  # fmt: skip
 
 FOLDERS = {"kernel", "kernel.lanes", "kernel.groups"}

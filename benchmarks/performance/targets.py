@@ -30,18 +30,21 @@ def _both(key: str, text: str, at_least: float, aim: float, more_is_better: bool
 
 
 TARGETS = (
-    Target("jax_float32", "gradients, T = 100, against JAX at its best, float32", 25, 50, True),
-    Target("jax_float64", "gradients, T = 100, against JAX at its best, float64", 14, 30, True),
-    Target("c_float32", "gradients, T = 100, against C, one thread, float32", 1.2, 2, True),
-    Target("c_float64", "gradients, T = 100, against C, one thread, float64", 1.4, 2, True),
+    Target("jax_float32", "gradients, T = 100, against JAX at its best, float32", 5, 8, True),
+    Target("jax_float64", "gradients, T = 100, against JAX at its best, float64", 6, 8, True),
+    Target("drjit_float32", "gradients, T = 100, against Dr.Jit at its best, float32", 3, 5, True),
+    Target("drjit_float64", "gradients, T = 100, against Dr.Jit at its best, float64", 4, 5, True),
+    Target("c_float32", "gradients, T = 100, against C, one thread, float32", 0.95, 1.2, True),
+    Target("c_float64", "gradients, T = 100, against C, one thread, float64", 1.0, 1.2, True),
     *_both("long", "T = 1000 against T = 100, time of a step", 1.15, 1.0, False),
     *_both("measured", "in-kernel draws and measures over bare gradients, time", 1.6, 1.3, False),
     *_both("parquet", "the whole job to Parquet over the same without rows, time", 2, 1.3, False),
-    *_both("script", "the whole job against a script of JAX and pyarrow", 10, 20, True),
+    Target("script_float32", "the whole job against a script of JAX and pyarrow, float32", 6, 10, True),
+    Target("script_float64", "the whole job against a script of JAX and pyarrow, float64", 9, 15, True),
     *_both("threads", "two threads over one", 1.85, 1.95, True),
     *_both("bound", "share of the vector-operation bound", 50, 75, True, "%"),
     Target("cached_start", "cached start of `fastlstm run` to the first block", 3, 2, False, "s"),
-    Target("first_compile", "first compile of the default run, empty cache", 25, 10, False, "s"),
+    Target("first_compile", "first compile of the default run, empty cache", 10, 6, False, "s"),
     Target("peak_memory", 'peak memory, 10^8 draws, rows "none"', 600, 400, False, "MB"),
 )
 

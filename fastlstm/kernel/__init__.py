@@ -10,5 +10,6 @@ modes                       the modes of gradients
 suspicion                   which draws must be computed again, and in which arithmetic
 options                     what a kernel is compiled for
 simulate, arrays            the kernels that Python calls
+tally                       one more: counts of values in bins
 lanes/                      registers in LLVM, memory, compiling and its cache
 """

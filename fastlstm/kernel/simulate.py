@@ -6,6 +6,7 @@ without the interpreter's lock and uses only the scratch memory it is given, so 
 
 from collections import namedtuple
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numba import int64, typeof, uint32, uint64, void
@@ -43,15 +44,25 @@ def suspects(groups):
     return hooks("suspect", {"draw": suspicion, **group_modules(with_always(groups))})
 
 
-def allocate_columns(stored, draws, groups, steps):
-    """Memory for the columns of `draws` draws; a group that is not computed has none."""
+def _fresh(size):
+    return np.empty(size, np.uint8)
+
+
+def allocate_columns(stored, draws, groups, steps, lend=_fresh):
+    """Memory for the columns of whole registers of draws; a group that is not computed has none.
+
+    `lend` gives so many bytes; they lie in one piece, since that is what can be used again.
+    """
     sizes = {g: len(measures.group(g, steps)) if g in with_always(groups) else 0 for g in measures.GROUPS}
-    types = {g: measures.STORED.get(g, stored) for g in measures.GROUPS}
-    return ColumnArrays(
-        values=np.empty((VALUES, draws), stored),
-        suspect=np.empty((len(suspects(groups)), draws), stored),
-        **{g: np.full((size, draws), np.nan, types[g]) for g, size in sizes.items()},
-    )
+    rows = ColumnArrays(values=VALUES, suspect=len(suspects(groups)), **sizes)
+    types = [np.dtype(measures.STORED.get(name, stored)) for name in rows._fields]
+    bounds = np.cumsum([0, *(count * draws * kind.itemsize for count, kind in zip(rows, types, strict=True))])
+    memory = lend(bounds[-1])
+    parts = zip(pairwise(bounds), types, strict=True)
+    columns = ColumnArrays(*(memory[begin:end].view(kind).reshape(-1, draws) for (begin, end), kind in parts))
+    for group in measures.GROUPS:
+        getattr(columns, group).fill(np.nan)
+    return columns
 
 
 def memory_for(dtype, groups, steps, arithmetic):

@@ -24,8 +24,10 @@ from fastlstm.names import PARAMETERS, STATE
 from fastlstm.spec import Point, Spec
 from fastlstm.spec.distributions import Distribution
 from fastlstm.spec.sections import Delay
+from fastlstm.sweep.blocks import Blocks
 
 BLOCK = 65_536
+_COLUMNS = Blocks()  # of all points
 _STEPS_AT_ONCE = 2**24  # a thread answers to signals within a fraction of a second
 
 Columns = Mapping[str, NDArray[Any]]
@@ -114,7 +116,7 @@ class Simulation:
     def computed(self, numbers: NDArray[np.uint64], arithmetic: str) -> Any:
         """The columns of draws of any numbers in one arithmetic, one of kernel/suspicion.py."""
         padded = np.concatenate([numbers, np.zeros(-len(numbers) % LANES, np.uint64)])
-        filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps)
+        filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps, _COLUMNS.lend)
         fill = build_simulation(*self._options, arithmetic)
         fill(
             self._seed, self._stream, padded, self.point.steps,

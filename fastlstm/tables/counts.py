@@ -70,35 +70,29 @@ class _Histogram:
         self.high = np.full(REGIMES, -np.inf)
 
     def add(self, regime: NDArray[np.uint8], values: NDArray[Any], bins: NDArray[np.int32]) -> None:
-        """Count values, sorted by regime."""
-        starts = np.concatenate([[0], np.flatnonzero(np.diff(regime)) + 1])
-        present = regime[starts]
-        self.low[present] = np.minimum(self.low[present], np.minimum.reduceat(values, starts))
-        self.high[present] = np.maximum(self.high[present], np.maximum.reduceat(values, starts))
-        first, last = int(bins.min()), int(bins.max())
-        for side, place in enumerate((-1 - _LAST, _LAST)):
-            if place in (first, last):
-                out = bins == place
-                self.infinite[:, side] += np.bincount(regime[out], minlength=REGIMES)
-                regime, bins = regime[~out], bins[~out]
-        if len(bins):
-            first = int(bins.min())
-            width = int(bins.max()) - first + 1
-            cells = regime.astype(np.int32) * width + (bins - first)
-            self._merge(first, np.bincount(cells, minlength=REGIMES * width).reshape(REGIMES, width))
+        """Count values."""
+        from fastlstm.kernel.tally import build_tally  # which imports Numba
 
-    def _merge(self, first: int, counts: NDArray[np.int64]) -> None:
-        if not self.counts.size:
-            self.first, self.counts = first, counts
-            return
+        finite = bins
+        if bins.min() == -1 - _LAST or bins.max() == _LAST:
+            finite = bins[(bins > -1 - _LAST) & (bins < _LAST)]
+        if len(finite):
+            self._reach(int(finite.min()), int(finite.max()) + 1)
+        tally = build_tally(values.dtype.name)
+        tally(regime, values, bins, self.first, _LAST, self.counts, self.infinite, self.low, self.high)
+
+    def _reach(self, first: int, end: int) -> None:
+        """Have columns for the bins first .. end - 1."""
         width = self.counts.shape[1]
-        begin = min(first, self.first)
-        end = max(first + counts.shape[1], self.first + width)
+        begin, end = (min(first, self.first), max(end, self.first + width)) if width else (first, end)
         if end - begin > width:
             wider = np.zeros((REGIMES, end - begin), np.int64)
             wider[:, self.first - begin : self.first - begin + width] = self.counts
             self.first, self.counts = begin, wider
-        self.counts[:, first - begin : first - begin + counts.shape[1]] += counts
+
+    def _merge(self, first: int, counts: NDArray[np.int64]) -> None:
+        self._reach(first, first + counts.shape[1])
+        self.counts[:, first - self.first : first - self.first + counts.shape[1]] += counts
 
     def cells(self) -> _Cells:
         """Regime, bin and count of all that is not 0, in that order."""
@@ -132,7 +126,7 @@ class _Histogram:
         np.maximum(self.high, other.high, out=self.high)
         self.infinite += other.infinite
         if other.counts.size:
-            self._merge(other.first, other.counts.copy())
+            self._merge(other.first, other.counts)
 
 
 class Counts:
@@ -146,15 +140,12 @@ class Counts:
         self, regime: NDArray[np.uint8], columns: Mapping[str, NDArray[Any]], marks: Mapping[str, NDArray[np.bool_]]
     ) -> None:
         """Count draws, given each one's regime number, measures and flags."""
-        order = np.argsort(regime, kind="stable")
-        regime = regime[order]
         for name in FLAGS:
-            marked = marks[name][order]
-            self._histograms[name].add(regime, marked.astype(np.float64), marked.astype(np.int32))
+            self._histograms[name].add(regime, marks[name].astype(np.float32), marks[name].astype(np.int32))
         for name, resolution in self.resolutions.items():
             if name not in columns:  # a lag that is too long for the point
                 continue
-            known, values = regime, columns[name][order]
+            known, values = regime, columns[name]
             missing = np.isnan(values)
             if missing.any():
                 known, values = regime[~missing], values[~missing]

@@ -25,7 +25,7 @@ A cell has the time of the fastest run and the median, in ns a step, and in brac
 fastlstm in the same rounds, of the fastest runs. For C, which has one thread, the second ratio is that of processor
 time, which a busy machine disturbs less. `benchmarks/performance.json` has the median ratios and the settings too."""
 
-PEER_FILES = ("jax_peer", "torch_peer", "c_peer", "numpy_peer")
+PEER_FILES = ("jax_peer", "drjit_peer", "torch_peer", "c_peer", "numpy_peer")
 WORK = 2**23  # draw-steps of a problem
 OURS, OURS_ONE = "fastlstm", "fastlstm, one thread"
 
@@ -139,4 +139,4 @@ def record(found: Findings, given: Problem, entries: list[Entry], times: dict[st
     found.tables.append(table)
 
 
-FIGURES = {"JAX, at its best": "jax", "C": "c"}
+FIGURES = {"JAX, at its best": "jax", "Dr.Jit, unrolled": "drjit", "C": "c"}
