@@ -160,8 +160,8 @@ def opened(plan: Plan, path: Path, disk: Disk) -> RunDirectory:
 def many_parts(path: Path, number: int) -> fastlstm.spec.Spec:
     """A finished run of small parts at ten points, with rows."""
     size = 16
-    given = {"draws": size * number // 10, "steps": 2, "params": {"default": {"grid": [k / 10 for k in range(10)]}}}
-    spec = fastlstm.load(given)
+    tables = {"draws": size * number // 10, "steps": 2, "params": {"default": {"grid": [k / 10 for k in range(10)]}}}
+    spec = fastlstm.load(tables)
     plan = Plan(spec, size)
     recorder, points = Recorder(plan), spec.points()
     with opened(plan, path, Lazy()) as directory:
@@ -187,14 +187,14 @@ def main() -> int:
     parser.add_argument("--parts", type=int, default=10_000)
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--folder", type=Path)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        spec = fastlstm.load(ROOT / "sims" / "atlas.toml", given.overrides)
+        spec = fastlstm.load(ROOT / "sims" / "atlas.toml", options.overrides)
         print(f"columns of a row: {len(spec.row_layout.names)}")
-        share = cost(spec, folder, given.rounds)
+        share = cost(spec, folder, options.rounds)
         steps_alone(spec, folder)
-        large = many_parts(folder / "large", given.parts)
+        large = many_parts(folder / "large", options.parts)
         found = [timed(lambda: store.status(folder / "large")) for _ in range(5)]
         print(f"status: first {found[0]:.2f} s, best of 5 {min(found):.2f} s after import")
         resumed = [timed(lambda: fastlstm.run(large, folder / "large")) for _ in range(3)]

@@ -485,11 +485,11 @@ def test_regime_table_of_the_page_is_that_of_the_run(whole):
     shown = rows[head + 1 : head + 1 + len(overall)]
     names = ["log10_grad", "log10_dh0", "log10_dC0"]
     for cells, (_, row) in zip(shown, overall.iterrows(), strict=True):
-        said = [plain(cell) for cell in cells[3:6] + cells[7:8]]
+        numbers = [plain(cell) for cell in cells[3:6] + cells[7:8]]
         true = [row["draws"], row["share"], row["vanished"] / row["draws"], row["exploded"] / row["draws"]]
-        said += [plain(cell) for cell in cells[9:]]
+        numbers += [plain(cell) for cell in cells[9:]]
         true += [row[f"{name}_{q}"] for name in names for q in ("q05", "q50", "q95")]
-        np.testing.assert_allclose(said, true, rtol=6e-4)
+        np.testing.assert_allclose(numbers, true, rtol=6e-4)
         assert cells[:3] == [row["regime_f"], row["regime_i"], row["regime_o"]]
         interval = [float(bound) for bound in cells[6].split(" to ")]
         np.testing.assert_allclose(interval, wilson(row["vanished"], row["draws"]), rtol=6e-4)
@@ -519,8 +519,8 @@ def test_a_report_is_no_part_of_the_run(whole):
     assert (whole.path / "report.html").is_file()
     assert store.verify(whole.path) == []
     before = store.content_hash(whole.path)
-    again = fastlstm.run(specs.WHOLE, whole.path)
-    assert store.content_hash(again.path) == before
+    resumed = fastlstm.run(specs.WHOLE, whole.path)
+    assert store.content_hash(resumed.path) == before
     assert (whole.path / "report.html").is_file()
 
 
