@@ -19,7 +19,7 @@ INTEROP_READY := .venv/.interop-ready
 DOCS_READY := .venv/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sims report reports verify test oldest chaos bench interop identity docs lint
+.PHONY: help sim sims report reports verify test oldest wheel chaos bench interop identity docs lint
 .NOTPARALLEL:  # lint before tests, and one pip at a time; the runner has its own threads
 
 help: ## this list
@@ -49,6 +49,9 @@ test: lint $(ORACLE_READY) $(BROWSER_READY) ## lint, types, then all tests
 
 oldest: $(OLDEST_READY) ## all tests with the lowest versions that pyproject.toml allows, in .venv-oldest
 	@.venv-oldest/bin/python -m pytest -n auto --dist loadscope
+
+wheel: $(DEV_READY) ## the README's commands from a wheel, in an empty folder and a fresh environment
+	@$(BIN)/python tests/from_wheel.py
 
 chaos: $(DEV_READY) ## make everything fail that can, and count what is lost (minutes)
 	@$(BIN)/python -m pytest tests/chaos -m chaos --all-faults --fault-page docs/reliability.md

@@ -76,7 +76,7 @@ def escaped(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-class Given(NamedTuple):
+class Draws(NamedTuple):
     params: Array
     x: Array
     h0: Array
@@ -88,44 +88,44 @@ class Given(NamedTuple):
         return self.params[:, fastlstm.PARAMETERS.index(name)]
 
 
-def ordinary(random: np.random.Generator, draws: int, steps: int) -> Given:
+def ordinary(random: np.random.Generator, draws: int, steps: int) -> Draws:
     params = random.standard_normal((draws, 14))
     x, dy = random.standard_normal((2, draws, steps))
-    return Given(params, x, random.uniform(-1, 1, draws), random.standard_normal(draws), dy)
+    return Draws(params, x, random.uniform(-1, 1, draws), random.standard_normal(draws), dy)
 
 
-def saturated(random: np.random.Generator, draws: int, steps: int, gates: str = "fio") -> Given:
-    given = ordinary(random, draws, steps)
-    np.clip(given.x, -4, 4, out=given.x)
+def saturated(random: np.random.Generator, draws: int, steps: int, gates: str = "fio") -> Draws:
+    arrays = ordinary(random, draws, steps)
+    np.clip(arrays.x, -4, 4, out=arrays.x)
     for gate in gates:
-        given.column(f"W_h{gate}")[:] = random.uniform(-1, 1, draws)
-        given.column(f"W_x{gate}")[:] = random.uniform(-1, 1, draws)
-        given.column(f"b_{gate}")[:] = random.choice([-1, 1], draws) * random.uniform(26, 694, draws)
-    return given
+        arrays.column(f"W_h{gate}")[:] = random.uniform(-1, 1, draws)
+        arrays.column(f"W_x{gate}")[:] = random.uniform(-1, 1, draws)
+        arrays.column(f"b_{gate}")[:] = random.choice([-1, 1], draws) * random.uniform(26, 694, draws)
+    return arrays
 
 
-def all_saturated(random: np.random.Generator, draws: int, steps: int) -> Given:
+def all_saturated(random: np.random.Generator, draws: int, steps: int) -> Draws:
     return saturated(random, draws, steps, gates="fioc")
 
 
-def small_cell(random: np.random.Generator, draws: int, steps: int) -> Given:
-    given = ordinary(random, draws, steps)
-    for values in (given.column("W_xc"), given.column("b_c"), given.C0):
+def small_cell(random: np.random.Generator, draws: int, steps: int) -> Draws:
+    arrays = ordinary(random, draws, steps)
+    for values in (arrays.column("W_xc"), arrays.column("b_c"), arrays.C0):
         values[:] = random.choice([-1, 1], draws) * 10 ** random.uniform(-9, -7, draws)
     for name in ("W_hc", "W_xf"):
-        given.column(name)[:] = 0
-    given.column("b_f")[:] = -np.abs(given.column("b_f"))
-    trace = fastlstm.forward(given.params, given.x, h0=given.h0, C0=given.C0)
+        arrays.column(name)[:] = 0
+    arrays.column("b_f")[:] = -np.abs(arrays.column("b_f"))
+    trace = fastlstm.forward(arrays.params, arrays.x, h0=arrays.h0, C0=arrays.C0)
     assert np.abs(trace.C).max() < 1e-6
-    return given
+    return arrays
 
 
-def vanishing(random: np.random.Generator, draws: int, steps: int) -> Given:
-    given = ordinary(random, draws, steps)
+def vanishing(random: np.random.Generator, draws: int, steps: int) -> Draws:
+    arrays = ordinary(random, draws, steps)
     for gate in "fioc":
-        given.column(f"W_h{gate}")[:] = random.uniform(-0.5, 0.5, draws)
-    given.dy[:] = np.eye(steps)[-1]
-    return given
+        arrays.column(f"W_h{gate}")[:] = random.uniform(-0.5, 0.5, draws)
+    arrays.dy[:] = np.eye(steps)[-1]
+    return arrays
 
 
 class Kind(NamedTuple):
@@ -133,7 +133,7 @@ class Kind(NamedTuple):
 
     name: str
     words: str
-    make: Callable[[np.random.Generator, int, int], Given]
+    make: Callable[[np.random.Generator, int, int], Draws]
     steps: int = 30
     long: bool = False
 
@@ -147,9 +147,9 @@ KINDS = (
 )
 
 
-def truth(given: Given, draw: int) -> list[Any]:
+def truth(arrays: Draws, draw: int) -> list[Any]:
     """The 14 gradients of one draw, in 50 digits."""
-    params, x, h0, C0, dy = (values[draw] for values in given)
+    params, x, h0, C0, dy = (values[draw] for values in arrays)
     return exact.gradients(params, x, dy, h0, C0).params
 
 
@@ -165,9 +165,9 @@ def errors(found: Array, true: list[list[Any]]) -> Array:
     return relative
 
 
-def by_jax(given: Given) -> Array:
+def by_jax(arrays: Draws) -> Array:
     """JAX's 14 gradients."""
-    return np.asarray(autodiff.gradients(*given)[0])
+    return np.asarray(autodiff.gradients(*arrays)[0])
 
 
 HEAD = """\
@@ -177,11 +177,11 @@ HEAD = """\
 
 def compare(kind: Kind, draws: int) -> str:
     """Two rows of the table."""
-    given = kind.make(np.random.default_rng([KINDS.index(kind), kind.steps]), draws, kind.steps)
-    true = [truth(given, draw) for draw in track(range(draws), kind.name)]
+    arrays = kind.make(np.random.default_rng([KINDS.index(kind), kind.steps]), draws, kind.steps)
+    true = [truth(arrays, draw) for draw in track(range(draws), kind.name)]
     values = {
-        "fastlstm": fastlstm.gradients(given.params, given.x, given.dy, h0=given.h0, C0=given.C0).params,
-        "JAX": by_jax(given),
+        "fastlstm": fastlstm.gradients(arrays.params, arrays.x, arrays.dy, h0=arrays.h0, C0=arrays.C0).params,
+        "JAX": by_jax(arrays),
     }
     relative = {name: errors(found, true) for name, found in values.items()}
     held = np.isfinite(relative["JAX"])

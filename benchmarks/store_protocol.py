@@ -189,8 +189,8 @@ def opened(plan: Plan, path: Path, disk: Disk) -> RunDirectory:
 def many_parts(path: Path, number: int) -> fastlstm.spec.Spec:
     """A finished run of small parts at ten points, with rows."""
     size = 16
-    given = {"draws": size * number // 10, "steps": 2, "params": {"default": {"grid": [k / 10 for k in range(10)]}}}
-    spec = fastlstm.load(given)
+    tables = {"draws": size * number // 10, "steps": 2, "params": {"default": {"grid": [k / 10 for k in range(10)]}}}
+    spec = fastlstm.load(tables)
     plan = Plan(spec, size)
     recorder, points = Recorder(plan), spec.points()
     with opened(plan, path, Lazy()) as directory:
@@ -217,21 +217,21 @@ def main() -> int:
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write what was measured into this page")
-    given = parser.parse_args()
+    options = parser.parse_args()
     load = os.getloadavg()[1]
-    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         # without claims, which are judged after the parts are committed, and here in one of the two jobs alone
-        overrides = ["claim=[]", *given.overrides]
+        overrides = ["claim=[]", *options.overrides]
         shares = []
         for rows in ("all", "none"):
             spec = fastlstm.load(ROOT / "sims" / "atlas.toml", [*overrides, f"store.rows={rows}"])
             say(f"rows kept: {rows}; columns of a row: {len(spec.row_layout.names)}")
             (folder / rows).mkdir()
-            shares.append(cost(spec, folder / rows, given.rounds))
+            shares.append(cost(spec, folder / rows, options.rounds))
             steps_alone(spec, folder / rows)
             say("")
-        large = many_parts(folder / "large", given.parts)
+        large = many_parts(folder / "large", options.parts)
         found = [timed(lambda: store.status(folder / "large")) for _ in range(5)]
         say(f"status: first {found[0]:.2f} s, best of 5 {min(found):.2f} s after import")
         resumed = [timed(lambda: fastlstm.run(large, folder / "large")) for _ in range(3)]
@@ -241,10 +241,10 @@ def main() -> int:
             script = [sys.executable, "-c", "from fastlstm.cli import entry; entry()", *command]
             seconds = timed(lambda script=script: subprocess.run(script, cwd=folder, check=True, capture_output=True))
             say(f"fastlstm {command[0]}: {seconds:.1f} s, imports and all")
-    if given.write:
+    if options.write:
         day, cores = datetime.now(UTC).date().isoformat(), available_threads()
         text = PAGE.format(day=day, load=f"{load:.1f}", cores=cores, lines="\n".join(_said))
-        given.write.write_text(text, encoding="utf-8")
+        options.write.write_text(text, encoding="utf-8")
     return int(max(shares) >= MOST_COST or found[0] >= MOST_STATUS or resumed[0] >= MOST_RESUME)
 
 

@@ -4,7 +4,7 @@
     intervals, threads                   and confidence intervals, tasks on threads
     spec                                 what is asked: a TOML file, checked, expanded to points
     claims                               the language of predictions about the draws
-    kernel                               what is computed: the unit, both passes, draws; compiled by Numba
+    kernel                               what is computed: every equation in lstm.py, passes, draws, measures in groups/
     unit                                 the unit on arrays: forward, gradients
     interop                              weights from and to PyTorch and Keras
     tables                               rows, counts, regimes and tables from columns

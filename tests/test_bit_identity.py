@@ -58,10 +58,10 @@ def test_every_way_to_compute_a_run_gives_the_same_content(tmp_path, usual, titl
 @pytest.mark.skipif(not OTHER_LIBRARIES.runs_here(), reason="knows the instruction sets of x86-64 only")
 def test_neither_instructions_that_numpy_uses_nor_libm_change_the_content(tmp_path, usual):
     tie = fastlstm.run(VARIANTS["float64, tie"], tmp_path / "tie")
-    again = {tmp_path / "run again": VARIANTS["float64"], tmp_path / "tie again": VARIANTS["float64, tie"]}
-    bit_identity.in_another_process(again, OTHER_LIBRARIES)
+    repeated = {tmp_path / "run again": VARIANTS["float64"], tmp_path / "tie again": VARIANTS["float64, tie"]}
+    bit_identity.in_another_process(repeated, OTHER_LIBRARIES)
     assert list(bit_identity.differences(tie.path, tmp_path / "tie again")) == []
-    assert [content_hash(path) for path in again] == [content_hash(usual.path), content_hash(tie.path)]
+    assert [content_hash(path) for path in repeated] == [content_hash(usual.path), content_hash(tie.path)]
 
 
 @pytest.mark.skipif(not HASWELL.runs_here(), reason="this processor cannot do what a Haswell can")

@@ -180,9 +180,9 @@ def test_explorer_needs_no_network_and_a_slider_moves_what_it_shows(browser, tmp
         _set(browser, "level_2", level)
         shown = {}
         for text in _labels(browser):
-            said = dict(part.split(": ", 1) for part in text.split("; "))
-            shown[int(said["point"])] = float(said["estimate"])
-            assert float(said["b_o"]) == value
+            label = dict(part.split(": ", 1) for part in text.split("; "))
+            shown[int(label["point"])] = float(label["estimate"])
+            assert float(label["b_o"]) == value
         true = regimes.groupby("point")["vanished"].sum() / 300
         of_level = points.loc[points["b_o"] == value, "point"]
         assert shown == {point: pytest.approx(true[point], abs=1e-3) for point in of_level}

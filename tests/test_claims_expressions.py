@@ -290,14 +290,14 @@ def test_what_surely_holds_of_bounds_holds_within_and_what_holds_is_possible(tex
 
 
 def test_a_statistic_is_arithmetic_over_its_parts():
-    found = parse_statistic("(median(x) - quantile(y, 1/4, given=flag)) / steps + median(x)")
-    assert [term.text for term in found.terms] == ["median(x)", "quantile(y, 1 / 4, given=flag)"]
-    assert [term.level for term in found.terms] == [0.5, 0.25]
-    assert found.terms[1].names == ("y", "flag")
-    assert found.names == ("steps",)
+    statistic = parse_statistic("(median(x) - quantile(y, 1/4, given=flag)) / steps + median(x)")
+    assert [term.text for term in statistic.terms] == ["median(x)", "quantile(y, 1 / 4, given=flag)"]
+    assert [term.level for term in statistic.terms] == [0.5, 0.25]
+    assert statistic.terms[1].names == ("y", "flag")
+    assert statistic.names == ("steps",)
     numbers = {"median(x)": known(3.0), "quantile(y, 1 / 4, given=flag)": known(1.0)}
-    assert found.combine(numbers, {"steps": known(4.0)}).low == 3.5
-    assert not found.is_plain
+    assert statistic.combine(numbers, {"steps": known(4.0)}).low == 3.5
+    assert not statistic.is_plain
     assert parse_statistic(" share(flag) ").is_plain
     assert not parse_statistic("share(flag) + share(x > 1)").is_plain
 

@@ -114,11 +114,11 @@ def test_points_along_an_axis_follow_its_numbers_and_laws_follow_the_grid():
 def test_claims_may_name_just_the_columns_that_rows_have():
     for groups in (["norms"], [name for name in GROUPS if name != "window"], ["gates", "lags"]):
         made = load(BASE | {"measure": {"groups": groups}, "state": {"h": {"normal": {}}}})
-        known = vocabulary(made)
+        names = vocabulary(made)
         stored = set(made.row_layout.names)
-        assert stored <= known.columns.keys() | known.constants.keys()
-        assert set(known.columns) <= stored
-        assert known.constants.keys() - stored == {"point"}
+        assert stored <= names.columns.keys() | names.constants.keys()
+        assert set(names.columns) <= stored
+        assert names.constants.keys() - stored == {"point"}
 
 
 # refused: the claim's changes, its key, and what is said
@@ -271,8 +271,8 @@ def test_the_schema_knows_claims():
 
 
 def test_bounds_of_the_vocabulary_are_those_of_the_measures():
-    known = vocabulary(load(BASE))
-    assert isinstance(known, Vocabulary)
+    names = vocabulary(load(BASE))
+    assert isinstance(names, Vocabulary)
     for name, low, high in (("f_mean", 0, 1), ("log10_forget", -np.inf, 0), ("o_slope", 0, 1 / 4)):
-        assert (known.columns[name].low, known.columns[name].high) == (low, high)
-    assert set(lags(60)) == {int(name.rpartition("_")[2]) for name in known.columns if "_dh_lag_" in name}
+        assert (names.columns[name].low, names.columns[name].high) == (low, high)
+    assert set(lags(60)) == {int(name.rpartition("_")[2]) for name in names.columns if "_dh_lag_" in name}

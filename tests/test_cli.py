@@ -134,10 +134,10 @@ def test_run_gives_what_the_python_function_gives(run, tmp_path):
 
 def test_run_again_does_nothing_and_says_so(run, folder, first):
     before = files(run.path)
-    again = call("run", "short spec.toml", "--out", "a run", folder=folder)
-    assert again.returncode == 0
-    assert again.stdout == first.stdout
-    assert again.stderr == f"Nothing to do: all draws were there, the run was finished {run.status().finished}.\n"
+    resumed = call("run", "short spec.toml", "--out", "a run", folder=folder)
+    assert resumed.returncode == 0
+    assert resumed.stdout == first.stdout
+    assert resumed.stderr == f"Nothing to do: all draws were there, the run was finished {run.status().finished}.\n"
     assert files(run.path) == before
 
 
@@ -244,15 +244,15 @@ def test_shards_say_what_is_next_and_merge_ends_the_run(folder, run, shards, fir
     other = ["run", "short spec.toml", "--out", "in shards", "--shard", "2/2", "--json"]
     facts = strict_json(succeed(*other, folder=folder, ask=call_here))
     assert facts == {"path": "in shards", "shard": [2, 2], "draws": 12_000, "of": 12_000}
-    again = call_here(*other[:-1], folder=folder)
-    assert "Nothing to do: all draws of this shard were there." in again.stderr
+    repeated = call_here(*other[:-1], folder=folder)
+    assert "Nothing to do: all draws of this shard were there." in repeated.stderr
     merged = call_here("run", "short spec.toml", "--out", "in shards", folder=folder)  # as merge does
     assert merged.stderr == "All draws were there; no more than tables or verdicts were made.\n"
     assert merged.stdout == first.stdout.replace("a run", "in shards")
     assert content_hash(folder / "in shards") == content_hash(run.path)
-    again = call_here("merge", "in shards", "--json", folder=folder)
-    assert again.stderr.startswith("Nothing to do: the run was finished")
-    assert strict_json(again.stdout)["draws"] == 12_000
+    repeated = call_here("merge", "in shards", "--json", folder=folder)
+    assert repeated.stderr.startswith("Nothing to do: the run was finished")
+    assert strict_json(repeated.stdout)["draws"] == 12_000
 
 
 def test_points_that_fail_are_told_and_the_same_command_computes_them(folder, run, monkeypatch):
@@ -332,15 +332,15 @@ def test_regimes_prints_the_table_of_the_run(folder, run):
 
 def test_replay_shows_the_stored_row_and_its_trace(folder, run):
     row = run.draws(filters=[("point", "==", 3), ("draw", "==", 17)]).iloc[0]
-    again = strict_json(succeed("replay", "a run", "--point", 3, "--draw", 17, "--json", folder=folder))
-    assert list(again["params"]) == list(NAMES)
-    for name, value in again["params"].items():
+    shown = strict_json(succeed("replay", "a run", "--point", 3, "--draw", 17, "--json", folder=folder))
+    assert list(shown["params"]) == list(NAMES)
+    for name, value in shown["params"].items():
         assert np.float32(value) == row[name]
     for name in ("log10_grad", "loss", "f_mean"):
-        assert np.float32(again["measures"][name]) == row[name]
-    assert len(again["x"]) == len(again["trace"]["h"]) == len(again["gradients"]["x"]) == 10
-    assert np.mean(again["trace"]["f"]) == pytest.approx(row["f_mean"], rel=1e-6)
-    assert sum(again["trace"]["y"]) == pytest.approx(row["loss"], rel=1e-6)
+        assert np.float32(shown["measures"][name]) == row[name]
+    assert len(shown["x"]) == len(shown["trace"]["h"]) == len(shown["gradients"]["x"]) == 10
+    assert np.mean(shown["trace"]["f"]) == pytest.approx(row["f_mean"], rel=1e-6)
+    assert sum(shown["trace"]["y"]) == pytest.approx(row["loss"], rel=1e-6)
     text = succeed("replay", "a run", "--point", 3, "--draw", 17, folder=folder, ask=call_here)
     for name in (*NAMES, "log10_grad", "memory_time"):
         assert name in text
@@ -350,16 +350,16 @@ def test_replay_shows_the_stored_row_and_its_trace(folder, run):
 
 def test_replay_shows_the_gradients_of_every_step_and_of_a_part_of_the_steps(folder, run):
     draw = ("replay", "a run", "--point", 3, "--draw", 17)
-    again = fastlstm.replay(run.path, point=3, draw=17)
+    replayed = fastlstm.replay(run.path, point=3, draw=17)
     lines = list(csv.reader(io.StringIO(succeed(*draw, "--csv", folder=folder, ask=call_here))))
     table = pd.DataFrame([[float(cell) for cell in line] for line in lines[1:]], columns=lines[0])
     assert table["t"].tolist() == list(range(1, 11))
     for name in ("dh", "dC", "df", "di", "do", "dg", "dz_f", "dz_i", "dz_o", "dz_c", "dz_y", "dW_hi_t"):
-        assert table[name].tolist() == again.grads[name][0].tolist()
-        assert table[f"log10_{name}"].tolist() == again.grads.log10(name)[0].tolist()
-    assert table["dx"].tolist() == again.grads.x[0].tolist()
+        assert table[name].tolist() == replayed.grads[name][0].tolist()
+        assert table[f"log10_{name}"].tolist() == replayed.grads.log10(name)[0].tolist()
+    assert table["dx"].tolist() == replayed.grads.x[0].tolist()
     np.testing.assert_allclose(1 / (1 + np.exp(-table["z_f"])), table["f"], rtol=1e-12)
-    np.testing.assert_allclose(table["dW_hi_t"].sum(), again.grads["W_hi"][0], rtol=1e-12)
+    np.testing.assert_allclose(table["dW_hi_t"].sum(), replayed.grads["W_hi"][0], rtol=1e-12)
     some = pd.read_csv(io.StringIO(succeed(*draw, "--csv", "--steps", "4:6", folder=folder, ask=call_here)))
     assert some["t"].tolist() == [4, 5, 6]
     record = strict_json(succeed(*draw, "--json", "--steps", "4:6", folder=folder, ask=call_here))
@@ -396,8 +396,8 @@ def test_verify_finds_nothing_in_a_whole_run_and_the_file_in_a_damaged_one(folde
     assert "point=0002/part-00000000.parquet" in done.stdout
     assert "run the spec again" in done.stdout
     assert "10,000 of 12,000 draws, not finished" in succeed("status", "run", folder=tmp_path, ask=call_here)
-    again = succeed("run", folder / "short spec.toml", "--out", "run", folder=tmp_path, ask=call_here)
-    assert "12,000 draws" in again
+    output = succeed("run", folder / "short spec.toml", "--out", "run", folder=tmp_path, ask=call_here)
+    assert "12,000 draws" in output
     assert "and agrees" in succeed("verify", "run", folder=tmp_path, ask=call_here)
     assert content_hash(tmp_path / "run") == content_hash(run.path)
 

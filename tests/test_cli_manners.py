@@ -249,9 +249,9 @@ def test_fresh_starts_over_and_touches_nothing_that_the_run_did_not_make(tmp_pat
 
 def test_fresh_asks_on_a_terminal(folder, run):
     before = files(run.path)
-    code, said = on_a_terminal("run", "spec.toml", "-o", "results/short", "--fresh", folder=folder, answer=b"n\n")
+    code, question = on_a_terminal("run", "spec.toml", "-o", "results/short", "--fresh", folder=folder, answer=b"n\n")
     assert code == 1
-    assert "Remove the run in results/short, with its 12,000 draws?" in said
+    assert "Remove the run in results/short, with its 12,000 draws?" in question
     assert files(run.path) == before
 
 
@@ -264,8 +264,8 @@ def test_out_auto_is_a_folder_for_each_content_of_a_spec(folder):
 
 def test_dry_run_knows_what_is_committed_and_refuses_what_the_run_would(folder, run):
     command = ["run", "spec.toml", "--out", "results/short", "--dry-run"]
-    said = succeed(*command, folder=folder, ask=call_here)
-    assert said.splitlines()[1] == "nothing to do: all draws are in results/short"
+    output = succeed(*command, folder=folder, ask=call_here)
+    assert output.splitlines()[1] == "nothing to do: all draws are in results/short"
     assert strict_json(succeed(*command, "--json", folder=folder, ask=call_here))["seconds"] == 0
     refused = call_here(*command, "--set", "seed=4", folder=folder)
     assert refused.returncode == 3

@@ -101,9 +101,9 @@ def test_measures_are_stored_in_the_type_that_the_spec_names(frame):
 def test_a_frame_written_by_pandas_and_read_again_is_the_same(frame, tmp_path):
     frame = frame.astype({"point": int})  # pandas writes no categories that are numbers
     frame.to_parquet(tmp_path / "again.parquet")
-    again = pd.read_parquet(tmp_path / "again.parquet")
-    pd.testing.assert_frame_equal(again, frame)
-    assert again.attrs == frame.attrs
+    reread = pd.read_parquet(tmp_path / "again.parquet")
+    pd.testing.assert_frame_equal(reread, frame)
+    assert reread.attrs == frame.attrs
 
 
 def test_rows_of_the_run_are_those_that_pandas_reads(frame, run):

@@ -68,14 +68,14 @@ def test_replayed_loss_and_gradients_are_those_of_jax(name, tmp_path):
     spec = fastlstm.load(case(name, file))
     tolerance = {"float64": 1e-12, "float32": 1e-4}[spec.dtype]
     for draw in range(0, spec.draws, 5):
-        again = fastlstm.replay(spec, point=0, draw=draw)
-        given = (np.asarray(v, np.float64) for v in (again.drawn[k] for k in range(5)))
-        params, h0, C0, x, target = given
+        replayed = fastlstm.replay(spec, point=0, draw=draw)
+        arguments = (np.asarray(v, np.float64) for v in (replayed.drawn[k] for k in range(5)))
+        params, h0, C0, x, target = arguments
         loss, true = autodiff.loss_and_gradients(
-            params, x, h0, C0, target, kind=spec.loss.kind, silent=again.drawn.first_loss_step
+            params, x, h0, C0, target, kind=spec.loss.kind, silent=replayed.drawn.first_loss_step
         )
-        assert again.drawn.measures["loss"] == pytest.approx(float(loss), rel=tolerance)
-        grads = again.grads
+        assert replayed.drawn.measures["loss"] == pytest.approx(float(loss), rel=tolerance)
+        grads = replayed.grads
         for found, expected in zip((grads.params[0], grads.x[0], grads.h0[0], grads.C0[0]), true, strict=True):
             np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
 

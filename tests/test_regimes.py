@@ -141,11 +141,11 @@ def test_counts_add_up_in_any_order():
 
 def test_a_table_of_counts_comes_back_as_it_was():
     table = counted(sample(2, 3_000)).to_table()
-    again = Counts(MEASURES)
-    again.merge_table(table)
-    assert again.to_table().equals(table)
-    again.merge_table(Counts(MEASURES).to_table())  # nothing, added
-    assert again.to_table().equals(table)
+    reread = Counts(MEASURES)
+    reread.merge_table(table)
+    assert reread.to_table().equals(table)
+    reread.merge_table(Counts(MEASURES).to_table())  # nothing, added
+    assert reread.to_table().equals(table)
 
 
 def test_every_draw_is_counted_once_for_each_measure():

@@ -325,7 +325,8 @@ def test_each_draw_from_within_has_the_command_that_replays_it(whole):
 
 def test_survival_has_curves_along_the_axis_that_changes_the_tail_most(whole, short):
     rows = short.draws()
-    above = {axis: np.log10((rows["log10_dh_max"] >= 0).groupby(rows[axis]).mean()) for axis in ("b_f", "b_i_law")}
+    large = rows["log10_dh_max"] >= 0
+    above = {axis: np.log10(large.groupby(rows[axis], observed=True).mean()) for axis in ("b_f", "b_i_law")}
     assert np.ptp(above["b_f"]) > 1.2 * np.ptp(above["b_i_law"])
     assert survival.telling_axis(RunData(short, "short"), "log10_dh_max") == "b_f"
     seen = RunData(whole, "whole")
@@ -485,11 +486,11 @@ def test_regime_table_of_the_page_is_that_of_the_run(whole):
     shown = rows[head + 1 : head + 1 + len(overall)]
     names = ["log10_grad", "log10_dh0", "log10_dC0"]
     for cells, (_, row) in zip(shown, overall.iterrows(), strict=True):
-        said = [plain(cell) for cell in cells[3:6] + cells[7:8]]
+        numbers = [plain(cell) for cell in cells[3:6] + cells[7:8]]
         true = [row["draws"], row["share"], row["vanished"] / row["draws"], row["exploded"] / row["draws"]]
-        said += [plain(cell) for cell in cells[9:]]
+        numbers += [plain(cell) for cell in cells[9:]]
         true += [row[f"{name}_{q}"] for name in names for q in ("q05", "q50", "q95")]
-        np.testing.assert_allclose(said, true, rtol=6e-4)
+        np.testing.assert_allclose(numbers, true, rtol=6e-4)
         assert cells[:3] == [row["regime_f"], row["regime_i"], row["regime_o"]]
         interval = [float(bound) for bound in cells[6].split(" to ")]
         np.testing.assert_allclose(interval, wilson(row["vanished"], row["draws"]), rtol=6e-4)
@@ -519,8 +520,8 @@ def test_a_report_is_no_part_of_the_run(whole):
     assert (whole.path / "report.html").is_file()
     assert store.verify(whole.path) == []
     before = store.content_hash(whole.path)
-    again = fastlstm.run(specs.WHOLE, whole.path)
-    assert store.content_hash(again.path) == before
+    resumed = fastlstm.run(specs.WHOLE, whole.path)
+    assert store.content_hash(resumed.path) == before
     assert (whole.path / "report.html").is_file()
 
 

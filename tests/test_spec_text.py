@@ -29,12 +29,12 @@ EXAMPLE_HASH = "0d055f3ea21541f05e56b459895cc6c596f6f06562672d50d08d532bc6a8f5a4
     ],
 )
 def test_normalised_text_reads_back_as_an_equal_spec(made):
-    again = reload(made)
-    assert again == made
-    assert again.hash == made.hash
-    assert again.normalised() == made.normalised()
-    assert list(again.axes().items()) == list(made.axes().items())
-    assert again.points()[-1] == made.points()[-1]
+    reloaded = reload(made)
+    assert reloaded == made
+    assert reloaded.hash == made.hash
+    assert reloaded.normalised() == made.normalised()
+    assert list(reloaded.axes().items()) == list(made.axes().items())
+    assert reloaded.points()[-1] == made.points()[-1]
 
 
 def test_normalised_text_writes_every_default_out():

@@ -225,5 +225,5 @@ def test_shard_beyond_its_division_is_refused_before_anything_is_made(tmp_path, 
 
 
 def test_stored_is_the_size_and_the_sha256():
-    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert Stored.of(b"abc") == (3, known)
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert Stored.of(b"abc") == (3, digest)

@@ -262,13 +262,13 @@ def test_arrays_may_lie_in_memory_as_they_like(dtype, layout):
 
 @pytest.mark.parametrize("single", ["params", "x", "dy", "h0", "C0"])
 def test_one_draws_value_serves_all_draws(single):
-    given = dict(zip(("params", "x", "dy", "h0", "C0"), example(12, 20, 4), strict=True))
-    given[single] = np.broadcast_to(given[single][:1], given[single].shape)
-    explicit = {name: np.ascontiguousarray(values) for name, values in given.items()}
+    arguments = dict(zip(("params", "x", "dy", "h0", "C0"), example(12, 20, 4), strict=True))
+    arguments[single] = np.broadcast_to(arguments[single][:1], arguments[single].shape)
+    explicit = {name: np.ascontiguousarray(values) for name, values in arguments.items()}
     expected = fastlstm.gradients(**explicit)
-    assert same_bits(fastlstm.gradients(**given), expected)
-    assert same_bits(fastlstm.gradients(**given | {single: given[single][:1]}), expected)
-    assert same_bits(fastlstm.gradients(**given | {single: given[single][0]}), expected)
+    assert same_bits(fastlstm.gradients(**arguments), expected)
+    assert same_bits(fastlstm.gradients(**arguments | {single: arguments[single][:1]}), expected)
+    assert same_bits(fastlstm.gradients(**arguments | {single: arguments[single][0]}), expected)
 
 
 def test_results_are_new_arrays_that_may_be_written():
@@ -352,9 +352,9 @@ def zeros(draws, steps, dtype=np.float64, *, writeable=True):
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(changes, told):
-    given = {"params": np.zeros((3, 14)), "x": np.zeros((3, 5)), "dy": np.zeros((3, 5))} | changes
+    arguments = {"params": np.zeros((3, 14)), "x": np.zeros((3, 5)), "dy": np.zeros((3, 5))} | changes
     with pytest.raises(ValueError) as refusal:  # noqa: PT011 - what it says is what is tested
-        fastlstm.gradients(**given)
+        fastlstm.gradients(**arguments)
     for part in told:
         assert part in str(refusal.value)
 
@@ -369,10 +369,10 @@ def test_no_draws_give_no_results():
 @dtypes
 @pytest.mark.parametrize("where", ["params", "x", "dy", "h0", "C0"])
 def test_a_nan_reaches_all_of_its_own_draw_and_no_other(dtype, where):
-    given = dict(zip(("params", "x", "dy", "h0", "C0"), example(16, 40, 6, dtype), strict=True))
-    clean = fastlstm.gradients(**given)
+    arguments = dict(zip(("params", "x", "dy", "h0", "C0"), example(16, 40, 6, dtype), strict=True))
+    clean = fastlstm.gradients(**arguments)
     for draw in (0, 7, 8, 39):
-        dirty = {name: values.copy() for name, values in given.items()}
+        dirty = {name: values.copy() for name, values in arguments.items()}
         dirty[where][(draw, 0) if dirty[where].ndim == 2 else draw] = np.nan
         grads = fastlstm.gradients(**dirty)
         others = np.arange(40) != draw
@@ -462,9 +462,11 @@ def test_a_draw_is_the_same_alone_and_among_others(std, dtype):
                 np.testing.assert_array_equal(values[0], getattr(some, name)[draw], err_msg=name)
 
 
-@pytest.mark.parametrize("mode", ["full", "cec", "local"])
-def test_without_gradients_of_inputs_the_others_are_the_same_to_the_bit(mode):
-    params, x = strained(70, 10)
+@pytest.mark.parametrize(
+    ("mode", "params", "x"),
+    [("full", *strained(70, 10)), *((mode, *example(16, 70, 10)[:2]) for mode in ("cec", "local"))],
+)
+def test_without_gradients_of_inputs_the_others_are_the_same_to_the_bit(mode, params, x):
     dy = np.ones_like(x)
     whole = fastlstm.gradients(params, x, dy, mode=mode)
     rest = fastlstm.gradients(params, x, dy, mode=mode, inputs=False)

@@ -32,23 +32,23 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="shorter, less thorough, for work in progress")
     parser.add_argument("--write", action="store_true", help=f"into {STORE.name}, page and picture")
     parser.add_argument("--page", action="store_true", help="measure nothing: page and picture from the JSON")
-    given = parser.parse_args()
-    for name in given.sections:
+    options = parser.parse_args()
+    for name in options.sections:
         if name not in SECTIONS:
             parser.error(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
-    if given.quick and given.write:
+    if options.quick and options.write:
         parser.error("--quick is for work in progress: its figures are not written")
     stored: dict[str, Any] = json.loads(STORE.read_text()) if STORE.exists() else {}
     screen = Console()
-    if (load := machine.load()) > machine.BUSY and not given.page:
+    if (load := machine.load()) > machine.BUSY and not options.page:
         screen.print(f"[yellow]This machine is busy: its load average is {load}. The figures will suffer.[/]")
     found: dict[str, Any] = {}
-    for name in () if given.page else given.sections or SECTIONS:
-        found[name] = run_section(name, quick=given.quick, screen=screen)
-        if given.write:
+    for name in () if options.page else options.sections or SECTIONS:
+        found[name] = run_section(name, quick=options.quick, screen=screen)
+        if options.write:
             STORE.write_text(json.dumps(stored | found, indent=1) + "\n")
     show_targets({key: value for part in found.values() for key, value in part["figures"].items()}, screen)
-    if given.write or given.page:
+    if options.write or options.page:
         write_page(stored | found)
         screen.print("written: docs/performance.md and docs/performance.png")
     return 0

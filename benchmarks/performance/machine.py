@@ -45,10 +45,10 @@ def _processor() -> str:
 
 def _gcc() -> str:
     try:
-        said = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return "missing"
-    return said.splitlines()[0]
+    return output.splitlines()[0]
 
 
 def _version(name: str) -> str:

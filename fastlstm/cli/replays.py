@@ -68,8 +68,8 @@ def text(replayed: Replay, shown: StepRange) -> str:
         index=numbers.index,
     )
     measured = pd.Series({name: np.float64(value) for name, value in drawn.measures.items() if name not in names})
-    wanted = {"display.float_format": "{:.6g}".format, "display.max_rows": 60, "display.max_columns": 20}
-    with pd.option_context({**wanted, "display.width": 200}):
+    sizes = ("display.max_rows", 60, "display.max_columns", 20, "display.width", 200)
+    with pd.option_context("display.float_format", "{:.6g}".format, *sizes):
         steps = f"{replayed.forward_table()[shown.slice]}\n\n{written[shown.slice]}"
         return f"{parameters}\n\n{steps}\n\n{measured.to_string()}"
 

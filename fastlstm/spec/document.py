@@ -122,6 +122,7 @@ class Spec(Model):
 
     @cached_property
     def _axes(self) -> tuple[Axis, ...]:
+        """In the order in which this class and its tables declare their fields; the order of keys plays no part."""
         return tuple(Axis(place, grid.grid) for place, grid in grids(self))
 
     @cached_property

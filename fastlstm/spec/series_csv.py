@@ -38,7 +38,7 @@ def csv_columns(data: bytes, names: Wanted, style: CsvStyle, *, compressed: bool
     if data == b"\n":
         raise SeriesError("file", "has no rows")
     try:
-        header = pc_csv.open_csv(pa.BufferReader(data), **_options(style, len(data), [])).schema.names
+        header = _header(data, style)
         names.check(header, _advice(data, names.column, style))
         others = [name for name in header if name not in names and header.count(name) == 1]
         others = others[:_MOST_OTHERS] if names.by is None and len(data) <= _MOST_BYTES_OF_OTHERS else []
@@ -87,6 +87,17 @@ def _unpacked(data: bytes) -> bytes:
     if len(content) > MAX_BYTES:
         raise SeriesError("file", f"holds more than {MAX_BYTES >> 20:,} MiB when it is unpacked")
     return content
+
+
+def _header(data: bytes, style: CsvStyle) -> list[str]:
+    """The names in the head of a file.
+
+    Not by a streaming reader, whose thread ends the process (pyarrow 20 to 24) if it is still there at the end.
+    """
+    data += b"\n"  # an empty row, since there is none to skip in a file that has a head alone
+    options = _options(style, len(data), [])
+    options["read_options"].skip_rows_after_names = len(data)  # more than there are
+    return list(pc_csv.read_csv(pa.BufferReader(data), **options).column_names)
 
 
 def _options(style: CsvStyle, size: int, bad_rows: list[str]) -> dict[str, Any]:

@@ -73,9 +73,9 @@ def test_damaged_cache_is_compiled_again_and_mended(cache, ledger, some, damage,
     random_places = random.Random(f"{damage} {suffix}")
     for _ in some(range(20 if damage in ("flipped", "cut off") else 1), 1):
         file.write_bytes(DAMAGES[damage](whole, random_places))
-        again = times(2.0)
-        assert hits(again) == 0
-        ledger.enter(Fault.CACHE_DAMAGED, verdict_of(again, 2.0))
+        recompiled = times(2.0)
+        assert hits(recompiled) == 0
+        ledger.enter(Fault.CACHE_DAMAGED, verdict_of(recompiled, 2.0))
         assert hits(times(2.0)) == 1
 
 

@@ -62,15 +62,15 @@ class Jax:
     def load(self, problem: Problem, setting: Setting) -> Ready:
         batch, mapped = setting["batch"], setting["mapped"]
         params, x = problem.params[:batch], problem.x[:batch]
-        given = (params, x) if mapped else (np.ascontiguousarray(params.T), np.ascontiguousarray(x.T))
-        given = jax.device_put(given)
+        arguments = (params, x) if mapped else (np.ascontiguousarray(params.T), np.ascontiguousarray(x.T))
+        arguments = jax.device_put(arguments)
         program = gradient(setting["unroll"], mapped=mapped)
 
         def solution() -> Any:
-            found = np.asarray(program(*given))
+            found = np.asarray(program(*arguments))
             return found if mapped else found.T
 
-        return Ready(lambda: jax.block_until_ready(program(*given)), batch, solution, setting["at_once"])
+        return Ready(lambda: jax.block_until_ready(program(*arguments)), batch, solution, setting["at_once"])
 
 
 class JaxInOneCall(Jax):

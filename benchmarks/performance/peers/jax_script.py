@@ -88,13 +88,13 @@ def main():
     parser.add_argument("--draws", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--dtype", default="float32")
-    given = parser.parse_args()
-    jax.config.update("jax_enable_x64", given.dtype == "float64")
+    options = parser.parse_args()
+    jax.config.update("jax_enable_x64", options.dtype == "float64")
     classes = np.array(["left", "mid", "right"])
     writer = None
-    for number in range(given.draws // BATCH):
+    for number in range(options.draws // BATCH):
         key = jax.random.fold_in(jax.random.key(1), number)
-        columns = simulate(key, batch=BATCH, steps=given.steps, dtype=given.dtype)
+        columns = simulate(key, batch=BATCH, steps=options.steps, dtype=options.dtype)
         columns = {name: np.asarray(column) for name, column in columns.items()}
         for name, column in columns.items():
             if name.startswith("regime"):
@@ -102,7 +102,7 @@ def main():
             elif column.dtype == np.float64:
                 columns[name] = column.astype(np.float32)
         table = pa.table({"draw": np.arange(number * BATCH, (number + 1) * BATCH)} | columns)
-        writer = writer or pq.ParquetWriter(given.out, table.schema)
+        writer = writer or pq.ParquetWriter(options.out, table.schema)
         writer.write_table(table)
     writer.close()
 

@@ -94,22 +94,22 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
     for dtype in ("float32", "float64"):
         best: dict[str, Setting] = {}
         for steps in (100, 10, 1000) if effort.thorough else (100,):
-            given = problem(dtype, steps)
+            inputs = problem(dtype, steps)
             entries = []
             for peer in list(peers):
                 tell(f"gradients, {dtype}, T = {steps}: tuning {peer.name}")
                 try:
-                    entries.append(enter(peer, given, best.get(peer.name), effort.thorough))
+                    entries.append(enter(peer, inputs, best.get(peer.name), effort.thorough))
                 except Missing as error:
                     found.left_out.append(f"{peer.name}: {error}")
                     peers.remove(peer)
                     continue
                 best.setdefault(peer.name, entries[-1].setting)
             tell(f"gradients, {dtype}, T = {steps}: measuring")
-            ours = Contestant(OURS, given.solve, given.draws * steps)
+            ours = Contestant(OURS, inputs.solve, inputs.draws * steps)
             contest = [ours, ours._replace(name=OURS_ONE, one_processor=True), *(e.contestant for e in entries)]
-            record(found, given, entries, interleave(contest, seconds=effort.seconds))
-            if not np.array_equal(given.solve(), given.solution):
+            record(found, inputs, entries, interleave(contest, seconds=effort.seconds))
+            if not np.array_equal(inputs.solve(), inputs.solution):
                 raise AssertionError("a peer changed the arithmetic of this process: fastlstm's bits are others now")
     return found
 
@@ -129,9 +129,10 @@ def record(found: Findings, given: Problem, entries: list[Entry], times: dict[st
         peer = entry.peer
         spent = times[peer.name].summary()
         slower = ratio(times[peer.name], times[OURS_ONE if peer.one_thread else OURS])
-        said = ", ".join(f"{name} {value}" for name, value in entry.setting.items())
+        setting = ", ".join(f"{name} {value}" for name, value in entry.setting.items())
         processor = slower["processor"] if peer.one_thread else ""
-        table.rows.append([peer.name, spent["min"], spent["median"], slower["min"], slower["median"], processor, said])
+        row = [peer.name, spent["min"], spent["median"], slower["min"], slower["median"], processor, setting]
+        table.rows.append(row)
         if given.steps == 100 and peer.name in FIGURES:
             found.figures[f"{FIGURES[peer.name]}_{given.dtype}"] = slower["min"]
         bars.append((f"{peer.name}, one thread" if peer.one_thread else peer.name, spent["min"]))

@@ -35,8 +35,8 @@ def by_steps(found: Findings, dtype: str, effort: Effort) -> None:
     lengths = LENGTHS if effort.thorough else (100, 1000)
     contest = []
     for steps in lengths:
-        given = problem(dtype, steps)
-        contest.append(Contestant(str(steps), given.solve, given.draws * steps))
+        inputs = problem(dtype, steps)
+        contest.append(Contestant(str(steps), inputs.solve, inputs.draws * steps))
     times = interleave(contest, seconds=effort.seconds)
     table = Table(f"Steps, {dtype}", ["T", "ns a step", "median", "over T = 100", "median"])
     for steps in lengths:

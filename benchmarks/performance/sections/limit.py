@@ -45,8 +45,8 @@ class Count(NamedTuple):
 
 def assembly_of(function: Any) -> str:
     """What a kernel is compiled to; Numba does not tell it of one that came from its cache."""
-    again = numba.njit(function.nopython_signatures[0], error_model="numpy", nogil=True)(function.py_func)
-    (text,) = again.inspect_asm().values()
+    recompiled = numba.njit(function.nopython_signatures[0], error_model="numpy", nogil=True)(function.py_func)
+    (text,) = recompiled.inspect_asm().values()
     return str(text)
 
 
@@ -133,12 +133,12 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             found.left_out.append(str(error))
             return found
         tell(f"limit, {dtype}: measuring")
-        given = Problem(dtype, 2**20 // 100 // 256 * 256, 100)
+        inputs = Problem(dtype, 2**20 // 100 // 256 * 256, 100)
         times = interleave(
             [
                 rate("fma", _multiply_adds, dtype, counted.register, 4_000_000),
                 passes_alone(dtype, 100, 2**20 // 100 // LANES),
-                Contestant("gradients", given.solve, given.draws * given.steps, one_processor=True),
+                Contestant("gradients", inputs.solve, inputs.draws * inputs.steps, one_processor=True),
             ],
             seconds=effort.seconds,
         )

@@ -71,8 +71,8 @@ def jax_contestant(dtype: str, *, thorough: bool, tell: Callable[[str], None]) -
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
     found = Findings()
     for dtype in ("float32", "float64"):
-        given = problem(dtype, STEPS)
-        bare = Contestant("bare gradients", given.solve, given.draws * STEPS)
+        inputs = problem(dtype, STEPS)
+        bare = Contestant("bare gradients", inputs.solve, inputs.draws * STEPS)
         whole = Contestant("fastlstm", simulation(dtype, draws=DRAWS), DRAWS * STEPS)
         contest = [whole, bare]
         setting = ""

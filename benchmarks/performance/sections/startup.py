@@ -36,8 +36,8 @@ class Child(NamedTuple):
             spec.write_text(spec_text(dtype, draws=draws, steps=steps, rows=rows))
             arguments = ["-m", "benchmarks.performance.child", str(spec), str(Path(folder) / "run")]
             start = time.time()
-            said = _python(arguments, {} if cache is None else {"NUMBA_CACHE_DIR": str(cache)})
-        told = json.loads(said)
+            output = _python(arguments, {} if cache is None else {"NUMBA_CACHE_DIR": str(cache)})
+        told = json.loads(output)
         return cls(told["first"] - start, told["run"], told["peak"])
 
 
