@@ -44,7 +44,7 @@ ROOMS = {
     "__init__": {"names", "spec", "diagnosis", "unit", "interop", "runs", "sweep", "audit"},
     # the kernel only for the moments when it is compiled
     "cli": {"__init__", "names", "measures", "printable", "threads", "kernel", "spec", "diagnosis", "store", "runs"}
-    | {"cluster", "sweep", "audit", "report"},
+    | {"cluster", "sweep", "verdicts", "audit", "report"},
 }
 # Within the kernel, each module may import those before it.
 KERNEL = (
