@@ -152,3 +152,19 @@ def test_mutations_reach_what_they_are_meant_to_change(tmp_path, whole):
     record = unseal(first)
     assert record is not None
     assert "../victim" in json.dumps(record)
+
+
+def test_a_table_of_other_columns_that_a_journal_vouches_for_is_found_and_dropped(tmp_path, whole):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    mutate(run, ("adopt", "points.parquet", "draws/point=0000/part-00000000.parquet"))
+    mutate(run, ("pipe", "counts/point=0000/part-00000000.parquet"))
+    for command in COMMANDS:
+        insist(command, run, [])
+    shutil.rmtree(run)
+    shutil.copytree(whole, run)
+    mutate(run, ("adopt", "points.parquet", "draws/point=0000/part-00000000.parquet"))
+    assert [(each.file, each.what) for each in fastlstm.verify(run, repair=True)] == [
+        ("points.parquet", "has no column draws")
+    ]
+    assert not (run / "points.parquet").exists()
