@@ -50,7 +50,7 @@ The same job with the protocol of the [run directory](run-directory.md) and with
 Parquet are written straight to their names, with no sync, hash, rename, journal, lock or record. What the threads that
 encode and write do is hidden behind the computation as long as a core is free for it; the processor time is what cannot
 be hidden. Of parts that wait for the disk together, files and folders are made first and synced then, side by side, so
-that the device does it once; a part's bytes are hashed in the thread that encodes, at 1 to 2 GB/s.
+that the device does it once; a part's bytes are hashed in the thread that encodes.
 
 Made by `python benchmarks/store_protocol.py --write docs/protocol-cost.md`, on {day}, on {cores} cores on which {load}
 tasks ran on average before.

@@ -23,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What `make chaos` asks for."""
     group = parser.getgroup("faults")
     group.addoption("--all-faults", action="store_true", help="try all faults of tests/chaos, not a few of each")
+    group.addoption(
+        "--mutated-runs", metavar="N", type=int, default=2000, help="how many of all mutated runs are tried"
+    )
     group.addoption("--fault-page", metavar="PAGE", help="write the counted faults into this page")
 
 

@@ -133,6 +133,8 @@ class CrossCheck:
 
         Those of an unfinished run may be older than its last parts; then there is nothing to compare them with.
         """
+        if "points" in tables and "draws" not in tables["points"].column_names:
+            return {"points": "has no column draws"}
         if not self._draws or not (finished or self._are_of_now(tables)):
             return {}
         self._totals.close_others()

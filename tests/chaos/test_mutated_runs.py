@@ -2,6 +2,7 @@
 
 import gc
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -28,8 +29,7 @@ from fastlstm.sweep.plan import Plan, Shard
 
 pytestmark = pytest.mark.chaos
 
-OF_EACH, FEW = 1000, 12  # mutations of a batch; and of the first, where not all are asked for
-MORE = range(1, 10)  # batches
+BATCH, FEW = 1000, 12  # mutations of a batch; and of the only one, where not all faults are asked for
 CODES = {0, 1, 2, 3, 4, 74}
 COMMAND = get_command(app)  # made once: it takes as long as a command
 COMMANDS = [["status"], ["verify"], ["claims"], ["merge"], ["verify", "--repair"], ["merge", "--incomplete"]]
@@ -104,7 +104,13 @@ def insist(command: list[str], run: Path, several: list[tuple[Any, ...]]) -> Non
     assert ended.exit_code == 0 or ended.output.strip(), (command, several)
 
 
-@pytest.mark.parametrize("batch", [0, *(pytest.param(n, marks=pytest.mark.chaos(only_all=True)) for n in MORE)])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """As many batches as `--mutated-runs` asks for; each is seeded by its number, and may have its own process."""
+    if "batch" in metafunc.fixturenames:
+        of_all = math.ceil(metafunc.config.getoption("--mutated-runs") / BATCH)
+        metafunc.parametrize("batch", range(of_all if metafunc.config.getoption("--all-faults") else 1))
+
+
 def test_no_mutation_ends_in_a_traceback_or_reaches_beyond_the_run(
     batch, folder, whole, ledger, all_faults, nothing_waits
 ):
@@ -114,7 +120,7 @@ def test_no_mutation_ends_in_a_traceback_or_reaches_beyond_the_run(
     (beside / "draws/point=0000").mkdir(parents=True)
     for file in (beside / "victim.parquet", beside / "draws/point=0000/part-00000007.parquet", victim):
         file.write_text("precious")
-    before, tried, wanted = state_of(beside), 0, OF_EACH if all_faults else FEW
+    before, tried, wanted = state_of(beside), 0, BATCH if all_faults else FEW
 
     @seed(batch)
     @settings(max_examples=wanted, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -146,3 +152,19 @@ def test_mutations_reach_what_they_are_meant_to_change(tmp_path, whole):
     record = unseal(first)
     assert record is not None
     assert "../victim" in json.dumps(record)
+
+
+def test_a_table_of_other_columns_that_a_journal_vouches_for_is_found_and_dropped(tmp_path, whole):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    mutate(run, ("adopt", "points.parquet", "draws/point=0000/part-00000000.parquet"))
+    mutate(run, ("pipe", "counts/point=0000/part-00000000.parquet"))
+    for command in COMMANDS:
+        insist(command, run, [])
+    shutil.rmtree(run)
+    shutil.copytree(whole, run)
+    mutate(run, ("adopt", "points.parquet", "draws/point=0000/part-00000000.parquet"))
+    assert [(each.file, each.what) for each in fastlstm.verify(run, repair=True)] == [
+        ("points.parquet", "has no column draws")
+    ]
+    assert not (run / "points.parquet").exists()
