@@ -15,6 +15,7 @@ GROUPS = (
     "norms", "gates", "grads", "carousel", "truncation", "window", "jacobian", "lags", "gate_grads", "gate_lags", "cell"
 )  # fmt: skip
 STORED = {"grads": "float64"}  # groups that are stored in a type of their own, whatever [store] dtype is
+CHOICES = tuple(name for name in GROUPS if name != "window")  # of [measure] groups; windows are asked for by a length
 DEFAULT_GROUPS = ("norms", "gates", "carousel")
 GATES = {"f": "forget gate", "i": "input gate", "o": "output gate"}
 REGIME_COLUMNS = tuple(f"regime_{gate}" for gate in GATES)

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from fastlstm.measures import DEFAULT_GROUPS, GROUPS
+from fastlstm.measures import CHOICES, DEFAULT_GROUPS, GROUPS
 from fastlstm.spec.distributions import Constant, LoneDistribution
 from fastlstm.spec.grids import Griddable, Model, OneKeyTable, rule_broken
 
 if TYPE_CHECKING:
     GroupName = str
 else:
-    GroupName = Literal[tuple(name for name in GROUPS if name != "window")]  # asked for by a length
+    GroupName = Literal[CHOICES]
 
 
 class State(Model):

@@ -7,7 +7,7 @@ from benchmarks.performance.sections import Effort
 from benchmarks.performance.sections.gradients import problem
 from benchmarks.performance.timing import Contestant, interleave, ratio
 from benchmarks.performance.work import DRAWS, STEPS, simulation
-from fastlstm.measures import DEFAULT_GROUPS, GROUPS
+from fastlstm.measures import CHOICES, DEFAULT_GROUPS
 from fastlstm.threads import available_threads
 
 TITLE = "How it grows"
@@ -65,8 +65,8 @@ def by_threads(found: Findings, dtype: str, effort: Effort) -> None:
 
 def by_groups(found: Findings, dtype: str, effort: Effort) -> None:
     choices: dict[str, tuple[str, ...]] = {"none": ()}
-    choices |= {name: (name,) for name in GROUPS if name not in ("gates", "norms")}
-    choices |= {", ".join(DEFAULT_GROUPS) + " (default)": DEFAULT_GROUPS, "all": GROUPS}
+    choices |= {name: (name,) for name in CHOICES if name not in ("gates", "norms")}
+    choices |= {", ".join(DEFAULT_GROUPS) + " (default)": DEFAULT_GROUPS, "all": CHOICES}
     if not effort.thorough:
         choices = {name: choices[name] for name in ("none", "carousel")}
     draws = DRAWS // 4
