@@ -10,10 +10,9 @@ import pyarrow.parquet as pq
 
 from fastlstm.store.disk import Disk
 from fastlstm.store.errors import Damaged, disk_errors
-from fastlstm.store.folder import DISK, read_whole
+from fastlstm.store.folder import DISK
 from fastlstm.store.journal import COUNTS, ROWS, PartEntry, part_file
-from fastlstm.store.parquet import decode
-from fastlstm.store.reading import check_columns, check_end, journal_of
+from fastlstm.store.reading import check_columns, check_end, journal_of, read_decoded
 
 
 class PointReader:
@@ -52,8 +51,6 @@ class PointReader:
     def counts(self, point: int, needs: Collection[str] = ()) -> Iterator[pa.Table]:
         """The counts of each part of a point; `needs` are columns without which they are no counts."""
         for entry in self._parts[point]:
-            file = part_file(COUNTS, entry.part)
             with disk_errors():
-                table = decode(read_whole(self._disk, self._path, file, entry.counts))
-            check_columns(self._path / file, table.column_names, needs)
+                table = read_decoded(self._disk, self._path, part_file(COUNTS, entry.part), entry.counts, needs)
             yield table

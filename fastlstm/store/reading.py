@@ -95,8 +95,7 @@ def read_table(
         stored = journal_of(disk, path).tables.get(name)
         if stored is None:
             raise NotThere(f"{path} has no table {name}: it is made when the run ends, or by merge")
-        table = decode(read_whole(disk, path, table_file(name), stored))
-    check_columns(path / table_file(name), table.column_names, needs)
+        table = read_decoded(disk, path, table_file(name), stored, needs)
     return _to_pandas(table, table.schema.metadata)
 
 
@@ -114,8 +113,7 @@ def read_counts(
     for entry in entries:
         if entry.part.point not in without:
             with disk_errors():
-                table = decode(read_whole(disk, path, part_file(COUNTS, entry.part), entry.counts))
-            check_columns(path / part_file(COUNTS, entry.part), table.column_names, needs)
+                table = read_decoded(disk, path, part_file(COUNTS, entry.part), entry.counts, needs)
             yield entry, table
 
 
@@ -125,6 +123,13 @@ def journal_of(disk: Disk, path: Path) -> Journal:
     if journal.damaged_lines:
         raise Damaged(f"{path} has damaged journal lines; run the spec again, which makes those parts anew")
     return journal
+
+
+def read_decoded(disk: Disk, path: Path, file: str, stored: Stored, needs: Collection[str]) -> pa.Table:
+    """The table in a file of a run. Raises Damaged if it is not what was written, or has not the columns needed."""
+    table = decode(read_whole(disk, path, file, stored))
+    check_columns(path / file, table.column_names, needs)
+    return table
 
 
 def check_columns(file: Path, names: Collection[str], needs: Collection[str]) -> None:

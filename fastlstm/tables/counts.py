@@ -73,11 +73,12 @@ class _Histogram:
         """Count values."""
         from fastlstm.kernel.tally import build_tally  # which imports Numba
 
-        finite = bins
-        if bins.min() == -1 - _LAST or bins.max() == _LAST:
+        first, last = int(bins.min()), int(bins.max())
+        if first == -1 - _LAST or last == _LAST:
             finite = bins[(bins > -1 - _LAST) & (bins < _LAST)]
-        if len(finite):
-            self._reach(int(finite.min()), int(finite.max()) + 1)
+            first, last = (int(finite.min()), int(finite.max())) if len(finite) else (0, -1)
+        if first <= last:
+            self._reach(first, last + 1)
         tally = build_tally(values.dtype.name)
         tally(regime, values, bins, self.first, _LAST, self.counts, self.infinite, self.low, self.high)
 
