@@ -107,14 +107,19 @@ def test_jacobian_columns_are_of_the_product_of_the_twins_jacobians(twins):
         twin.assert_columns(columns)
 
 
+def at_lags(twin, names, end):
+    """log10 of gradients some steps before the place `end`; NaN where there are not as many steps."""
+    columns = {}
+    for lag in (1, 2, 5, 10, 20):
+        for name in names:
+            true = log10(getattr(twin.full, name)[:, end - lag]) if lag < twin.steps else np.nan
+            columns[f"log10_{name}_lag_{lag}"] = np.broadcast_to(true, TWIN_DRAWS)
+    return columns
+
+
 def test_lag_columns_are_the_adjoints_some_steps_before_the_end(twins):
     for twin in twins:
-        columns = {}
-        for lag in (1, 2, 5, 10, 20):
-            for name in ("dh", "dC"):
-                there = lag < twin.steps
-                true = log10(getattr(twin.full, name)[:, twin.steps - lag]) if there else np.nan
-                columns[f"log10_{name}_lag_{lag}"] = np.broadcast_to(true, TWIN_DRAWS)
+        columns = at_lags(twin, ("dh", "dC"), twin.steps)  # that of h_t is at place t
         assert set(columns) == {measure.name for measure in group("lags", 33)}
         twin.assert_columns(columns)
 
@@ -131,12 +136,7 @@ def test_gate_gradient_columns_are_norms_and_largest_over_the_steps(twins):
 
 def test_gate_lag_columns_are_the_gradients_of_the_gates_some_steps_before_the_end(twins):
     for twin in twins:
-        columns = {}
-        for lag in (1, 2, 5, 10, 20):
-            for name in ("df", "di", "do", "dg"):
-                there = lag < twin.steps
-                true = log10(getattr(twin.full, name)[:, twin.steps - lag - 1]) if there else np.nan
-                columns[f"log10_{name}_lag_{lag}"] = np.broadcast_to(true, TWIN_DRAWS)
+        columns = at_lags(twin, ("df", "di", "do", "dg"), twin.steps - 1)  # that of f_t is at place t - 1
         assert set(columns) == {measure.name for measure in group("gate_lags", 33)}
         twin.assert_columns(columns)
 
@@ -267,6 +267,15 @@ def test_weights_of_any_size_give_no_nan(limit, steps, draws):
     assert (rows["memory_time"] > 0).all()
     assert (rows[["cec_rel_error", "local_rel_error"]] >= 0).all().all()
     assert (rows[["cec_cosine", "local_cosine"]].abs() <= 1 + 1e-12).all().all()
+
+
+@pytest.mark.parametrize(("steps", "draws"), [(50, 300), (1_000, 50), (100_000, 4)])
+def test_weights_of_a_million_give_no_nan_in_float32(steps, draws):
+    spec = specs.WHOLE | {"draws": draws, "steps": steps, "params": {"default": {"normal": {"std": 1e6}}}}
+    small = {"dtype": "float32", "store": {"dtype": "float32"}, "measure": {"groups": SEVEN_GROUPS}}
+    numbers = fastlstm.simulate(spec | small).select_dtypes("number")
+    assert {"cec_rel_error", "local_cosine"} < set(numbers)
+    assert numbers.columns[numbers.isna().any()].empty
 
 
 # The figures of the design
