@@ -62,11 +62,11 @@ tasks ran on average before.
 MOST_COST, MOST_STATUS, MOST_RESUME = 0.03, 0.5, 3.0
 
 
-_said: list[str] = []
+_lines: list[str] = []
 
 
 def say(line: str) -> None:
-    _said.append(line)
+    _lines.append(line)
     print(line, flush=True)
 
 
@@ -243,7 +243,7 @@ def main() -> int:
             say(f"fastlstm {command[0]}: {seconds:.1f} s, imports and all")
     if options.write:
         day, cores = datetime.now(UTC).date().isoformat(), available_threads()
-        text = PAGE.format(day=day, load=f"{load:.1f}", cores=cores, lines="\n".join(_said))
+        text = PAGE.format(day=day, load=f"{load:.1f}", cores=cores, lines="\n".join(_lines))
         options.write.write_text(text, encoding="utf-8")
     return int(max(shares) >= MOST_COST or found[0] >= MOST_STATUS or resumed[0] >= MOST_RESUME)
 

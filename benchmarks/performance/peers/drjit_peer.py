@@ -16,7 +16,7 @@ try:
     dr.eval(ad.Float(0.0) + 1.0)
 except ImportError as error:
     raise Missing("Dr.Jit is not installed: pip install --group peers") from error
-except Exception as error:
+except Exception as error:  # of whatever class: without LLVM there is no peer, whichever way its loading fails
     raise Missing(f"Dr.Jit does not work here, which needs LLVM's library: {error}") from error
 
 TYPES = {"float32": ad.Float32, "float64": ad.Float64}
