@@ -53,6 +53,9 @@ b_f = {grid = [{normal = {mean = 0, std = 1}}, 0.0]}
 W_hf = {uniform = {low = {grid = [-1, -2]}, high = 1}}
 [input]
 std = {grid = [1.0, 3.0]}
+[loss]
+kind = "bce"
+target = {uniform = {low = {grid = [0.0, 0.25]}, high = 1.0}}
 """
 
 

@@ -14,6 +14,7 @@ from twins import Twin, assert_replay_is_the_row
 import fastlstm
 from fastlstm import replay
 from fastlstm.oracles.naive import NAMES
+from fastlstm.sweep.simulation import Simulation
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,8 @@ def test_inputs_and_targets_are_what_the_spec_says(case):
             case "sine":
                 turned = x[:-2] + x[2:]  # of a sine: 2 cos(2 pi / period) times what stands between
                 np.testing.assert_allclose(turned, 2 * np.cos(2 * np.pi / 7.3) * x[1:-1], atol=1e-12)
+            case "choice":
+                assert set(x) <= set(spec["input"]["values"])
             case "constant":
                 assert (x == 0.7).all()
             case "file":
@@ -77,6 +80,14 @@ def test_inputs_and_targets_are_what_the_spec_says(case):
             assert (target[delay:] == x[: 12 - delay]).all()
         elif "choice" in wanted:
             assert set(target) <= {0.0, 1.0}
+
+
+def test_targets_of_a_point_have_the_distribution_that_the_grid_gives_it():
+    loss = {"kind": "bce", "target": {"uniform": {"low": {"grid": [0.0, 0.9]}, "high": 1.0}}}
+    ready = fastlstm.load(specs.case("uniform inputs, bce against the input two steps ago") | {"loss": loss})
+    for point, low in zip(ready.points(), (0.0, 0.9), strict=True):
+        targets = np.concatenate([Simulation(ready, point).make(draw).target for draw in range(24)])
+        assert low <= targets.min() < low + 0.02 < 0.99 < targets.max() <= 1.0
 
 
 def test_windows_of_a_file_are_windows_of_its_column(tmp_path, monkeypatch):

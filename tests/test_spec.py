@@ -233,6 +233,11 @@ def test_inputs_that_cannot_be_used(table, key, message):
         ),
         ({"kind": "bce", "target": 1.5}, "loss.target", "bce needs targets between 0 and 1"),
         ({"kind": "bce", "target": {"normal": {}}}, "loss.target", "bce needs targets between 0 and 1"),
+        (
+            {"kind": "bce", "target": {"uniform": {"low": 0, "high": {"grid": [1, 1.5]}}}},
+            "loss.target",
+            "bce needs targets between 0 and 1",
+        ),
         ({"kind": "bce", "target": {"delay": {"steps": 1}}}, "loss.target", "inputs, which are the targets"),
     ],
 )
@@ -250,6 +255,7 @@ def test_losses_that_cannot_be_used(table, key, message):
         {"uniform": {"low": 0, "high": 1}},
         {"choice": {"values": [0, 1]}},
         {"loguniform": {"low": 1e-9, "high": 1}},
+        {"uniform": {"low": {"grid": [0, 0.5]}, "high": 1}},
     ],
 )
 def test_bce_takes_targets_between_0_and_1(target):

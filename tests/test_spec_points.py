@@ -24,14 +24,15 @@ def test_axes_are_named_by_their_path_and_stand_in_one_order_whatever_that_of_th
         ("b_f", ["normal(mean=0, std=1)", "0"]),
         ("state_h", [0.0, 0.5]),
         ("input_std", [1.0, 3.0]),
+        ("loss_target_uniform_low", [0.0, 0.25]),
     ]
 
 
 def test_points_are_the_product_of_the_axes_with_the_last_one_fastest():
     made = load(tomllib.loads(GRIDS))
     points, axes = made.points(), made.axes()
-    assert len(points) == 2 * 2 * 3 * 2 * 2 * 2
-    expected = np.stack(np.meshgrid(*(range(len(v)) for v in axes.values()), indexing="ij"), -1).reshape(-1, 6)
+    assert len(points) == 2 * 2 * 3 * 2 * 2 * 2 * 2
+    expected = np.stack(np.meshgrid(*(range(len(v)) for v in axes.values()), indexing="ij"), -1).reshape(-1, 7)
     for index, (point, positions) in enumerate(zip(points, expected, strict=True)):
         assert point.index == index
         assert list(point.axes.items()) == [
@@ -40,6 +41,7 @@ def test_points_are_the_product_of_the_axes_with_the_last_one_fastest():
         assert point.steps == point.axes["steps"]
         assert point.h == Constant(value=point.axes["state_h"])
         assert point.input.numbers == (0.0, point.axes["input_std"])
+        assert point.loss.target == Uniform(low=point.axes["loss_target_uniform_low"], high=1.0)
         laws = names_with_values(point)
         assert laws["W_hf"] == Uniform(low=point.axes["W_hf_uniform_low"], high=1.0)
         assert laws["b_f"].label == point.axes["b_f"]

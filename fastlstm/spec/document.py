@@ -5,7 +5,6 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -97,7 +96,7 @@ class Spec(Model):
             right = f"must be less than the {shortest} steps of a draw"
             problems.append((("target", "delay", "steps"), delay.steps, right))
         if loss.kind == "bce" and (delay is None or "input" in info.data):
-            sources: Iterable[Any] = [loss.target] if delay is None else variants(info.data["input"])
+            sources = variants(loss.target if delay is None else info.data["input"])
             if any(source.support[0] < 0 or source.support[1] > 1 for source in sources):
                 what = "targets" if delay is None else "inputs, which are the targets,"
                 problems.append((("target",), loss.target, f"bce needs {what} between 0 and 1"))
@@ -134,7 +133,7 @@ class Spec(Model):
     def axes(self) -> dict[str, list[AxisValue]]:
         """The axes by name, the slowest first, each with its values; a distribution by its label.
 
-        Their order is steps, the parameters in theirs, state, input, whatever the order of keys in a file.
+        Their order is steps, the parameters in theirs, state, input, loss, whatever the order of keys in a file.
         """
         return {axis.name: axis.shown for axis in self._axes}
 

@@ -64,8 +64,8 @@ class Model(BaseModel):
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The fields that hold a float, in declared order; without grids these are all its real numbers."""
-        return tuple(value for _, value in self if isinstance(value, float))
+        """The fields that hold a float or a grid of them, in declared order; nothing can take a grid for a number."""
+        return tuple(value for _, value in self if isinstance(value, float | Grid))
 
     def rule(self) -> str | None:
         """What is wrong between the fields of this table, or None; only asked of a table without grids."""

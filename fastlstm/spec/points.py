@@ -124,7 +124,7 @@ class Points(Sequence[Point]):
         self._params = {preset: _ResolvedParams(params, preset, axes) for preset in params.presets}
         self._state = [_Resolved(getattr(state, key), ("state", key), axes) for key in ("h", "C")]
         self._process = _Resolved(process, ("input",), axes)
-        self._loss = loss
+        self._loss = _Resolved(loss, ("loss",), axes)
         self._count = math.prod(len(axis.values) for axis in axes)
 
     def __len__(self) -> int:
@@ -155,5 +155,5 @@ class Points(Sequence[Point]):
             h=h,
             C=C,
             input=self._process.at(positions),
-            loss=self._loss,
+            loss=self._loss.at(positions),
         )
