@@ -68,9 +68,9 @@ CASES = {
         "input": {"process": "file", "file": "FILE", "column": "value"},
         "loss": {"kind": "mse", "target": {"delay": {"steps": 3}}},
     },
-    "float32, last output": {
+    "choice, last output, float32": {
         "dtype": "float32",
-        "input": {"process": "normal", "mean": 1.0, "std": 0.5},
+        "input": {"process": "choice", "values": [-0.5, 1.0, 1.0, 2.0]},
         "loss": {"kind": "last"},
         "store": {"dtype": "float32"},
     },

@@ -13,7 +13,7 @@ from fastlstm.kernel.lanes.memory import gather, store, uncounted
 from fastlstm.kernel.lanes.simd import LANES
 
 UNIFORMS, QUANTILES, VALUES, DISTRIBUTION, TARGETS = range(5)
-NORMAL, UNIFORM, CONSTANT, SINE, AR1, WALK, WINDOW = range(10, 17)
+NORMAL, UNIFORM, CHOICE, CONSTANT, SINE, AR1, WALK, WINDOW = range(10, 18)
 NO_BORDERS = np.empty(0, np.int64)
 NOTHING = random.distributions([("constant", 0.0)])
 
@@ -42,6 +42,8 @@ def _driver(lanes):
                 inputs.normal(rows, steps, source, draws)
             elif what == UNIFORM:
                 inputs.uniform(rows, steps, source, draws)
+            elif what == CHOICE:
+                inputs.choice(rows, steps, source, draws)
             elif what == CONSTANT:
                 inputs.constant(rows, steps, source, draws)
             elif what == SINE:

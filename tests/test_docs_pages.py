@@ -12,7 +12,8 @@ from pages import DOCS, PAGES, ROOT, anchors, as_script, links
 
 PACKAGE = ROOT / "fastlstm"
 INDEX = "docs/README.md"
-CODE = re.compile(r"`(?:([\w/]+\.py)|(\w+)\(\)|([^`\n]* [^`\n]*)|[^`\n]*)`")  # a file, a function, a line of code
+# a file, a function, a line of code
+CODE = re.compile(r"`(?:([\w/]+\.py)|(\w+)\(\)|([^`\n]*[ =,\[(][^`\n]*)|[^`\n]*)`")
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ def places() -> list[tuple[str, str, str]]:
 
 
 def source(file: str) -> Path:
-    return (ROOT if file.startswith(("tests/", "docs/")) else PACKAGE) / file
+    return (ROOT if file.startswith(("tests/", "docs/", "benchmarks/")) else PACKAGE) / file
 
 
 @pytest.mark.parametrize(("file", "function", "line"), sorted(set(places())))

@@ -18,6 +18,7 @@ TURNS = random.distributions([("uniform", 0.0, 1.0)])
 PROCESSES = {
     "normal": (streams.NORMAL, (0.5, 2.0), {}),
     "uniform": (streams.UNIFORM, (-1.0, 3.0), {}),
+    "choice": (streams.CHOICE, (), {"table": random.distributions([("choice", (-1.0, 0.5, 0.5, 2.0))])}),
     "constant": (streams.CONSTANT, (0.7,), {}),
     "sine": (streams.SINE, (2.0, 7.3), {"table": TURNS}),
     "ar1": (streams.AR1, (1.0, 0.8, 2.0), {}),

@@ -207,7 +207,7 @@ def test_landscape_has_the_median_and_the_count_of_each_cell_and_none_where_it_i
 
 
 def test_landscape_of_a_loss_at_the_end_shows_what_can_vanish(whole, folder):
-    last = fastlstm.run(specs.case("float32, last output"), folder / "last")
+    last = fastlstm.run(specs.case("choice, last output, float32"), folder / "last")
     rows = last.draws()
     values, name = landscape.gradient(RunData(last, "last"))
     np.testing.assert_array_equal(values, np.maximum(rows["log10_dh0"], rows["log10_dC0"]))
@@ -276,7 +276,7 @@ def test_trace_goes_below_the_range_of_floats(folder):
     shut = {"b_f": -6.0, "b_c": 1.0}  # only the cell path, and it decays
     only_h = {"b_f": 9.0, "b_i": -9.0, "W_ho": 1.0}  # dh dies, dC lives
     for number, params in enumerate((shut, shut | {"W_hc": 1e-3}, only_h)):
-        spec = specs.case("float32, last output") | {"draws": 1, "steps": 1000}
+        spec = specs.case("choice, last output, float32") | {"draws": 1, "steps": 1000}
         run = fastlstm.run(spec | {"params": {"default": 0.0, "W_y": 1.0} | params}, folder / f"shut {number}")
         found = check_adjoints(replay(run.path, point=0, draw=0), within=0.01)
         assert min(found.dh[0], found.dC[0]) < -400

@@ -217,7 +217,7 @@ def at_fixed_point(W_hc):
 @pytest.mark.parametrize("W_hc", [12.0, -1.75])
 def test_norms_of_a_hundred_thousand_steps_in_float32_are_right_whatever_the_growth(W_hc):
     params, ratio = at_fixed_point(W_hc)
-    spec = specs.case("float32, last output") | {"draws": 1, "steps": STEPS, "params": params, "state": {}}
+    spec = specs.case("choice, last output, float32") | {"draws": 1, "steps": STEPS, "params": params, "state": {}}
     row = fastlstm.simulate(spec).iloc[0]
     dC_1 = (STEPS - 1) * math.log10(abs(ratio)) + math.log10(0.5 * 0.25)  # o W_y y (1 - y), carried back
     assert row["log10_dC0"] == pytest.approx(dC_1 + math.log10(0.5), rel=1e-6)
