@@ -63,7 +63,7 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @property
-    def numbers(self) -> tuple[float, ...]:
+    def numbers(self) -> tuple[Any, ...]:
         """The fields that hold a float or a grid of them, in declared order; nothing can take a grid for a number."""
         return tuple(value for _, value in self if isinstance(value, float | Grid))
 
