@@ -36,15 +36,35 @@ def fences(page: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```", PAGES[page], flags=re.DOTALL | re.MULTILINE)
 
 
-def as_script(page: str, *, draws: int) -> str:
-    """A page as one Python program: its Python, its shell commands and its specs, in order, with so many draws."""
-    lines = ["import subprocess"]
+COMMANDS_HERE = """\
+import shlex
+from fastlstm.cli import app
+
+def run_commands(text):
+    for line in text.splitlines():
+        if words := shlex.split(line, comments=True):
+            try:
+                app(words[1:])
+            except SystemExit as end:
+                assert not end.code, line
+"""
+
+
+def as_script(page: str, *, draws: int, processes: bool = True) -> str:
+    """A page as one Python program: its Python, its shell commands and its specs, in order, with so many draws.
+
+    Without processes, blocks of fastlstm's commands alone run in that program, which imports what they need once.
+    """
+    lines = ["import subprocess" if processes else "import subprocess\n" + COMMANDS_HERE]
     for number, (language, text) in enumerate(fences(page)):
         if language == "toml":
             text = f"cat > spec{number}.toml <<'END'\n{text}END\nfastlstm run spec{number}.toml --out results/{number}"
         if language in ("sh", "toml"):
             fewer = re.sub(r"(fastlstm run \S+)", rf"\1 --set draws={draws}", text)
-            lines.append(f"subprocess.run(['bash', '-ec', {fewer!r}], check=True)")
+            here = not processes and all(line.startswith("fastlstm ") for line in fewer.splitlines() if line)
+            lines.append(
+                f"run_commands({fewer!r})" if here else f"subprocess.run(['bash', '-ec', {fewer!r}], check=True)"
+            )
         else:
             assert language == "python", f"{page} has a block of {language}, which no test runs"
             lines.append(text)

@@ -53,7 +53,7 @@ def test_every_block_of_the_page_runs(page, tmp_path):
     shutil.copytree(ROOT / "sims", tmp_path / "sims")
     binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", as_script(page, draws=240)],
+        [sys.executable, "-W", "error", "-c", as_script(page, draws=240, processes=False)],
         cwd=tmp_path,
         env=os.environ | {"MPLBACKEND": "Agg", "PATH": binaries},
         capture_output=True,
