@@ -13,6 +13,7 @@ import pandas as pd
 from fastlstm import store
 from fastlstm.printable import printable
 from fastlstm.spec import Spec, load
+from fastlstm.spec.loading import SpecWarning
 from fastlstm.tables.totals import of_each_point, overall, read_histograms
 from fastlstm.verdicts.judge import SCHEMA, edited_since, no_claims
 
@@ -72,7 +73,8 @@ class Run:
     def spec(self) -> Spec:
         """The spec as run. Raises NotARun; Damaged if it is not what was written."""
         store.read_spec(self.path)
-        return load(self.path / "_spec.toml")
+        with warnings.catch_warnings(category=SpecWarning, action="ignore"):  # whoever began the run was warned
+            return load(self.path / "_spec.toml")
 
     def draws(self, columns: list[str] | None = None, filters: list[Any] | None = None) -> pd.DataFrame:
         """The rows, by point and draw; `columns` and `filters` as in pandas.read_parquet."""

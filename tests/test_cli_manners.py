@@ -188,6 +188,19 @@ def test_messages_never_go_to_stdout(folder, run):
     assert strict_json(done.stdout)["draws"] == 12_000
 
 
+def test_a_warning_is_one_printable_sentence_said_once(tmp_path):
+    rows = "".join(f"{series},{value}\n" for series in "AB" for value in range(30))
+    (tmp_path / "a.csv").write_text("sym\x1b[2Jbol,price\n" + rows)
+    (tmp_path / "a.toml").write_text(specs.SHORT_TOML + '[input]\nprocess = "file"\nfile = "a.csv"\ncolumn = "price"\n')
+    done = subprocess.run(
+        [FASTLSTM, "run", "a.toml", "-q", "--set", "draws=24"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    warnings = [line for line in done.stderr.splitlines() if "warning" in line.lower()]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(r"warning: a.toml: input.file: the column sym\x1b[2Jbol suggests that another series")
+    assert "\x1b" not in done.stderr
+
+
 def test_a_signal_that_was_ignored_stays_ignored(tmp_path):
     (tmp_path / "spec.toml").write_text(specs.SHORT_TOML)
     command = (

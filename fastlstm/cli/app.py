@@ -4,8 +4,9 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -64,6 +65,7 @@ def entry() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a path or a title that the locale cannot say is no error
             stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _tell_warning
     try:
         try:
             app()
@@ -75,6 +77,10 @@ def entry() -> None:
             os._exit(128 + signal.SIGPIPE)
         tell(f"The results could not be written: {error.strerror}")
         os._exit(DISK)
+
+
+def _tell_warning(message: Warning | str, *_place: Any, **_rest: Any) -> None:
+    tell(f"warning: {message}")
 
 
 def _open_closed_streams() -> None:
