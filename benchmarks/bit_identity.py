@@ -89,8 +89,8 @@ class Target:
 
     def environment(self, cache: str) -> dict[str, str]:
         """What makes a process compute as this machine; `cache` is an empty folder for what it compiles."""
-        found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
-        changes = {"NPY_DISABLE_CPU_FEATURES": " ".join(filter(self.hidden, found))}
+        measured = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+        changes = {"NPY_DISABLE_CPU_FEATURES": " ".join(filter(self.hidden, measured))}
         if self.processor is not None:
             changes["NUMBA_CPU_NAME"] = self.processor
             changes["NUMBA_CPU_FEATURES"] = ",".join(f"+{feature}" for feature in self.features)
@@ -269,16 +269,16 @@ class Table:
         first = next(iter(self.rows))
         same = True
         for place, variant in enumerate(self.variants):
-            found = {title: hashes[place] for title, hashes in self.rows.items()}
-            odd = [title for title, text in found.items() if text != found[first]]
-            word = "all equal" if not odd else f"{len(odd)} of {len(found)} differ"
-            print(f"\n{variant}: {word}\n{found[first]}")
-            if found[first] != HASHES[variant]:
+            measured = {title: hashes[place] for title, hashes in self.rows.items()}
+            odd = [title for title, text in measured.items() if text != measured[first]]
+            word = "all equal" if not odd else f"{len(odd)} of {len(measured)} differ"
+            print(f"\n{variant}: {word}\n{measured[first]}")
+            if measured[first] != HASHES[variant]:
                 same = False
                 print(f"not the hash of bits version {BITS_VERSION}, {HASHES[variant]}; see fastlstm/sweep/bits.py")
             for title in odd:
                 same = False
-                print(f"\n{title}: {found[title]}")
+                print(f"\n{title}: {measured[title]}")
                 one, other = (list(self.paths(name))[place] for name in (first, title))
                 for line in differences(one, other):
                     print(f"  {line}")

@@ -153,11 +153,11 @@ def truth(arrays: Draws, draw: int) -> list[Any]:
     return exact.gradients(params, x, dy, h0, C0).params
 
 
-def errors(found: Array, true: list[list[Any]]) -> Array:
+def errors(measured: Array, true: list[list[Any]]) -> Array:
     """Relative errors, NaN for components that float64 cannot hold; of a component that is 0, inf or NaN it is 1."""
-    relative = np.full(found.shape, np.nan)
+    relative = np.full(measured.shape, np.nan)
     with mp.workdps(50):
-        for place, value in np.ndenumerate(found):
+        for place, value in np.ndenumerate(measured):
             expected = true[place[0]][place[1]]
             if SMALLEST <= abs(expected) <= LARGEST:
                 there = np.isfinite(value)
@@ -183,9 +183,9 @@ def compare(kind: Kind, draws: int) -> str:
         "fastlstm": fastlstm.gradients(arrays.params, arrays.x, arrays.dy, h0=arrays.h0, C0=arrays.C0).params,
         "JAX": by_jax(arrays),
     }
-    relative = {name: errors(found, true) for name, found in values.items()}
+    relative = {name: errors(measured, true) for name, measured in values.items()}
     held = np.isfinite(relative["JAX"])
-    lost = {name: held & ((found == 0) | ~np.isfinite(found)) for name, found in values.items()}
+    lost = {name: held & ((measured == 0) | ~np.isfinite(measured)) for name, measured in values.items()}
     first = f"| {escaped(kind.name)} | {kind.steps:,} | {draws:,} | {held.mean():.1%} "
     lines = []
     for name, error in relative.items():

@@ -141,10 +141,12 @@ def cost(spec: fastlstm.spec.Spec, folder: Path, rounds: int) -> float:
         times[name].append(timed(lambda path=folder / f"{name}{place}", work=work: work(spec, path)))
         busy[name].append(time.process_time() - before)
     ratios = [one / other - 1 for one, other in zip(times["with"], times["without"], strict=True)]
-    for name, found in times.items():
+    for name, elapsed in times.items():
         of_cores = f"processor time {statistics.median(busy[name]):7.2f} s"
-        say(f"{name:8} the protocol: median {statistics.median(found):7.2f} s, best {min(found):7.2f} s, {of_cores}")
-    cores, best = (min(found["with"]) / min(found["without"]) - 1 for found in (busy, times))
+        say(
+            f"{name:8} the protocol: median {statistics.median(elapsed):7.2f} s, best {min(elapsed):7.2f} s, {of_cores}"
+        )
+    cores, best = (min(elapsed["with"]) / min(elapsed["without"]) - 1 for elapsed in (busy, times))
     median = statistics.median(ratios)
     say(f"its cost: median of the pairs {median:+.1%}, of the best {best:+.1%}, of the processor time {cores:+.1%}")
     return median
@@ -232,8 +234,8 @@ def main() -> int:
             steps_alone(spec, folder / rows)
             say("")
         large = many_parts(folder / "large", options.parts)
-        found = [timed(lambda: store.status(folder / "large")) for _ in range(5)]
-        say(f"status: first {found[0]:.2f} s, best of 5 {min(found):.2f} s after import")
+        measured = [timed(lambda: store.status(folder / "large")) for _ in range(5)]
+        say(f"status: first {measured[0]:.2f} s, best of 5 {min(measured):.2f} s after import")
         resumed = [timed(lambda: fastlstm.run(large, folder / "large")) for _ in range(3)]
         say(f"run of the finished run: first {resumed[0]:.2f} s, best of 3 {min(resumed):.2f} s after import")
         (folder / "large.toml").write_text(large.normalised())
@@ -245,7 +247,7 @@ def main() -> int:
         day, cores = datetime.now(UTC).date().isoformat(), available_threads()
         text = PAGE.format(day=day, load=f"{load:.1f}", cores=cores, lines="\n".join(_lines))
         options.write.write_text(text, encoding="utf-8")
-    return int(max(shares) >= MOST_COST or found[0] >= MOST_STATUS or resumed[0] >= MOST_RESUME)
+    return int(max(shares) >= MOST_COST or measured[0] >= MOST_STATUS or resumed[0] >= MOST_RESUME)
 
 
 if __name__ == "__main__":

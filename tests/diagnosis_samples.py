@@ -52,7 +52,7 @@ def _all_show(ids: tuple[str, ...]) -> bool:
 
 def is_named(verdict: Verdict, ids: tuple[str, ...]) -> bool:
     """Whether these mistakes, and no others, are stated, or stand among the sets with the same numbers."""
-    return set(ids) in [{finding.id for finding in found} for found in (verdict.mistakes, *verdict.equals)]
+    return set(ids) in [{finding.id for finding in actual} for actual in (verdict.mistakes, *verdict.equals)]
 
 
 def claims_falsely(verdict: Verdict, ids: tuple[str, ...]) -> bool:

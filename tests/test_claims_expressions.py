@@ -56,10 +56,10 @@ def value(text, **named):
 def test_numbers_are_what_numpy_makes_of_them(text, expected):
     with np.errstate(all="ignore"):
         wanted = expected()
-    found = value(text)
-    assert isinstance(found, Numbers)
-    assert found.exact
-    np.testing.assert_allclose(found.low, wanted, rtol=1e-15)
+    actual = value(text)
+    assert isinstance(actual, Numbers)
+    assert actual.exact
+    np.testing.assert_allclose(actual.low, wanted, rtol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,18 @@ def test_numbers_are_what_numpy_makes_of_them(text, expected):
     ],
 )
 def test_conditions_are_what_numpy_makes_of_them(text, expected):
-    found = value(text)
-    assert isinstance(found, Truths)
-    np.testing.assert_array_equal(found.surely, expected)
-    np.testing.assert_array_equal(found.possibly, expected)
+    actual = value(text)
+    assert isinstance(actual, Truths)
+    np.testing.assert_array_equal(actual.surely, expected)
+    np.testing.assert_array_equal(actual.possibly, expected)
 
 
 def test_a_condition_on_no_number_is_open_in_every_sense():
     nothing = known(np.array([np.nan]))
     for text in ("z < 1", "z >= 1", "z == 1", "z != 1", "not z < 1", "z < 1 and 1 < 2", "z < 1 or 1 > 2", "0 < z < 1"):
-        found = value(text, z=nothing)
-        assert not found.surely.any(), text
-        assert found.possibly.all(), text
+        actual = value(text, z=nothing)
+        assert not actual.surely.any(), text
+        assert actual.possibly.all(), text
     assert value("z < 1 or 1 < 2", z=nothing).surely.all()
     assert not value("z < 1 and 2 < 1", z=nothing).possibly.any()
 
@@ -99,9 +99,9 @@ def test_a_condition_on_no_number_is_open_in_every_sense():
 def test_infinities_of_opposite_sign_make_no_number_and_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = value("x - x")
+        actual = value("x - x")
         value("log10(x) + sqrt(x) + x / x + 0 * x + 10 ** (x * 1e9)")
-    np.testing.assert_array_equal(np.isnan(found.low), np.isinf(X))
+    np.testing.assert_array_equal(np.isnan(actual.low), np.isinf(X))
 
 
 # what is refused, and what is said
@@ -221,9 +221,9 @@ def test_any_text_is_read_or_refused_with_a_reason(text):
         warnings.simplefilter("error")
         for read in (parse_expression, parse_statistic, parse_prediction):
             with suppress(ExpressionError):
-                found = read(text)
-                if read is parse_expression and set(found.names) <= NAMED.keys():
-                    found.evaluate(NAMED)
+                actual = read(text)
+                if read is parse_expression and set(actual.names) <= NAMED.keys():
+                    actual.evaluate(NAMED)
 
 
 # values of which only bounds are known
@@ -268,11 +268,11 @@ def in_the_box(boxes, place):
 def test_bounds_of_a_result_hold_for_all_numbers_within_bounds(text, boxes, place):
     expression = parse_expression(text)
     wide = expression.evaluate({name: between([low], [high]) for name, (low, high) in zip("uvw", boxes, strict=True)})
-    found = expression.evaluate(in_the_box(boxes, place)).low
-    if not np.isnan(found).any():
-        slack = 1e-12 * np.where(np.isfinite(found), abs(found), 0)
-        assert not (found < wide.low - slack).any()
-        assert not (found > wide.high + slack).any()
+    actual = expression.evaluate(in_the_box(boxes, place)).low
+    if not np.isnan(actual).any():
+        slack = 1e-12 * np.where(np.isfinite(actual), abs(actual), 0)
+        assert not (actual < wide.low - slack).any()
+        assert not (actual > wide.high + slack).any()
 
 
 @settings(max_examples=300, deadline=None)
@@ -280,10 +280,10 @@ def test_bounds_of_a_result_hold_for_all_numbers_within_bounds(text, boxes, plac
 def test_what_surely_holds_of_bounds_holds_within_and_what_holds_is_possible(text, boxes, place):
     expression = parse_expression(text)
     wide = expression.evaluate({name: between([low], [high]) for name, (low, high) in zip("uvw", boxes, strict=True)})
-    found = expression.evaluate(in_the_box(boxes, place))
-    assert not (wide.surely & ~found.possibly).any()
-    assert not (found.surely & ~wide.possibly).any()
-    assert not (found.surely & ~found.possibly).any()
+    actual = expression.evaluate(in_the_box(boxes, place))
+    assert not (wide.surely & ~actual.possibly).any()
+    assert not (actual.surely & ~wide.possibly).any()
+    assert not (actual.surely & ~actual.possibly).any()
 
 
 # statistics and predictions
@@ -343,9 +343,9 @@ def test_statistics_that_cannot_be_read_are_refused(text, told):
 
 
 def test_predictions_are_read():
-    found = parse_prediction(" <=0.5 * steps ")
-    assert isinstance(found, Comparison)
-    assert (found.operator, found.formula.names) == ("<=", ("steps",))
+    actual = parse_prediction(" <=0.5 * steps ")
+    assert isinstance(actual, Comparison)
+    assert (actual.operator, actual.formula.names) == ("<=", ("steps",))
     assert parse_prediction("rises  along b_f") == Ordering("rises", "b_f")
     assert parse_prediction("falls along steps").direction == "falls"
     for operator in ("==", "<", ">", ">="):

@@ -22,8 +22,8 @@ FEWEST = stats.binom(REPEATS, 0.95).ppf(0.001) / REPEATS
 
 
 def term(text):
-    (found,) = parse_statistic(text).terms
-    return found
+    (actual,) = parse_statistic(text).terms
+    return actual
 
 
 def sample(values, counts=None):
@@ -37,8 +37,8 @@ def interval(text, values, bounds=EVERYWHERE, error=ERROR, counts=None):
 def coverage(text, draw, truth, bounds=EVERYWHERE):
     """How often the interval holds the truth, of REPEATS samples; `draw` makes one from a generator."""
     random = np.random.default_rng(20261122)
-    found = [interval(text, draw(random), bounds) for _ in range(REPEATS)]
-    return np.mean([low <= truth <= high for low, high in found])
+    actual = [interval(text, draw(random), bounds) for _ in range(REPEATS)]
+    return np.mean([low <= truth <= high for low, high in actual])
 
 
 # formulas against scipy
@@ -136,8 +136,8 @@ def test_the_interval_of_a_tail_index_covers_it(index):
     def logs(random):
         return random.exponential(400 / math.log(10), 2000)
 
-    found = coverage("tail_index(10 ** x, 0.1)", lambda random: logs(random) * math.log(10) / index, index / 400)
-    assert found >= FEWEST
+    actual = coverage("tail_index(10 ** x, 0.1)", lambda random: logs(random) * math.log(10) / index, index / 400)
+    assert actual >= FEWEST
 
 
 @pytest.mark.parametrize("error", [0.05, 0.0005, 5e-6])
@@ -170,16 +170,16 @@ def test_a_tail_that_is_no_number_gives_no_index():
 def test_estimates_are_the_plain_ones():
     random = np.random.default_rng(1)
     values = random.standard_normal(1001)
-    found = {
+    actual = {
         text: estimate(term(text), sample(values), Bounds(-9, 9), (ERROR, ERROR / 100))
         for text in ("median(x)", "quantile(x, 0.9)", "mean(x)")
     }
-    assert found["median(x)"].value == np.median(values)
-    assert found["quantile(x, 0.9)"].value == np.quantile(values, 0.9, method="inverted_cdf")
-    assert found["mean(x)"].value == pytest.approx(values.mean(), rel=1e-12)
+    assert actual["median(x)"].value == np.median(values)
+    assert actual["quantile(x, 0.9)"].value == np.quantile(values, 0.9, method="inverted_cdf")
+    assert actual["mean(x)"].value == pytest.approx(values.mean(), rel=1e-12)
     marks = estimate(term("share(x)"), sample(values > 1), UNIT, (ERROR, ERROR / 100))
     assert marks.value == (values > 1).mean()
-    for each in (*found.values(), marks):
+    for each in (*actual.values(), marks):
         plain, corrected = each.intervals
         assert corrected.low < plain.low < each.value < plain.high < corrected.high
         assert each.draws == 1001
@@ -187,11 +187,11 @@ def test_estimates_are_the_plain_ones():
 
 def test_logs_of_the_tail_are_scipys_pareto_fit():
     values = np.random.default_rng(3).pareto(2.0, 5000) + 1
-    found = estimate(term("tail_index(x, 0.2)"), sample(np.log(values)), EVERYWHERE, (ERROR,))
+    actual = estimate(term("tail_index(x, 0.2)"), sample(np.log(values)), EVERYWHERE, (ERROR,))
     highest = np.sort(values)[-1001:]
     shape, _, _ = stats.pareto.fit(highest[1:], floc=0, fscale=highest[0])
-    assert found.value == pytest.approx(shape, rel=1e-6)
-    assert found.draws == 1000
+    assert actual.value == pytest.approx(shape, rel=1e-6)
+    assert actual.draws == 1000
 
 
 def test_values_that_are_not_known_count_as_the_worst_on_either_side():
@@ -201,9 +201,9 @@ def test_values_that_are_not_known_count_as_the_worst_on_either_side():
     assert (low, high) == (interval("median(x)", np.where(values < 40, -np.inf, values)).low, math.inf)
     assert estimate(term("median(x)"), sample(holed), EVERYWHERE, (ERROR,)).value == 69
     marks = Truths(values > 60, (values > 60) | (values < 40))
-    found = estimate(term("share(c)"), Sample(marks, None), UNIT, (ERROR,))
-    assert found.value == 39 / 60
-    assert found.intervals[0] == (wilson(39, 100)[0], wilson(79, 100)[1])
+    actual = estimate(term("share(c)"), Sample(marks, None), UNIT, (ERROR,))
+    assert actual.value == 39 / 60
+    assert actual.intervals[0] == (wilson(39, 100)[0], wilson(79, 100)[1])
     low, high = interval("mean(x)", np.where(values < 40, np.nan, 0.5), UNIT)
     assert low < 0.3
     assert high > 0.7
@@ -211,10 +211,10 @@ def test_values_that_are_not_known_count_as_the_worst_on_either_side():
 
 def test_no_draws_say_nothing():
     for text, empty in (("median(x)", np.empty(0)), ("mean(x)", np.empty(0)), ("share(c)", np.empty(0, bool))):
-        found = estimate(term(text), sample(empty), UNIT, (ERROR,))
-        assert math.isnan(found.value)
-        assert found.intervals == (EVERYWHERE,)
-        assert found.draws == 0
+        actual = estimate(term(text), sample(empty), UNIT, (ERROR,))
+        assert math.isnan(actual.value)
+        assert actual.intervals == (EVERYWHERE,)
+        assert actual.draws == 0
 
 
 @pytest.mark.parametrize("q", [0.02, 0.5, 0.98])
@@ -242,9 +242,9 @@ def test_bins_give_an_interval_that_holds_that_of_the_values_and_is_a_bin_wider(
 
 def test_arithmetic_carries_the_interval_through():
     whole = parse_statistic("10 - 2 * share(c) * steps")
-    found = estimate(whole.terms[0], sample(np.arange(100) < 30), UNIT, (ERROR,))
-    low, high = found.intervals[0]
-    combined = combine(whole, [found], {"steps": known(5.0)})
+    actual = estimate(whole.terms[0], sample(np.arange(100) < 30), UNIT, (ERROR,))
+    low, high = actual.intervals[0]
+    combined = combine(whole, [actual], {"steps": known(5.0)})
     assert combined.value == 7
     assert combined.intervals[0] == pytest.approx((10 - 10 * high, 10 - 10 * low))
     around_0 = estimate(term("median(x)"), sample(np.arange(-50.0, 51)), EVERYWHERE, (ERROR,))
@@ -277,8 +277,8 @@ def test_the_interval_of_two_statistics_together_covers():
     ],
 )  # fmt: skip
 def test_a_point_holds_with_all_of_the_interval_and_fails_with_none(operator, low, high, verdict):
-    found = Bounds(low, high)
-    assert parse_prediction(f"{operator} 1").verdict(1.0, 0.125, found, found) == verdict
+    actual = Bounds(low, high)
+    assert parse_prediction(f"{operator} 1").verdict(1.0, 0.125, actual, actual) == verdict
 
 
 def test_a_bound_is_part_of_what_is_at_most_and_not_of_what_is_less():
@@ -299,15 +299,15 @@ def test_failure_is_judged_by_the_corrected_interval_and_agreement_by_the_plain_
      (0.0, 0.0, "fails", "fails")],
 )  # fmt: skip
 def test_a_step_rises_or_falls_with_all_of_its_interval(low, high, rises, falls):
-    found = Bounds(low, high)
-    assert Ordering("rises", "b_f").verdict(0.0, found, found) == rises
-    assert Ordering("falls", "b_f").verdict(0.0, found, found) == falls
+    actual = Bounds(low, high)
+    assert Ordering("rises", "b_f").verdict(0.0, actual, actual) == rises
+    assert Ordering("falls", "b_f").verdict(0.0, actual, actual) == falls
 
 
 def test_tolerance_lets_a_step_go_back_a_little():
-    found = Bounds(-0.05, 0.1)
-    assert Ordering("rises", "b_f").verdict(0.06, found, found) == "holds"
-    assert Ordering("falls", "b_f").verdict(0.06, found, found) == "undecided"
+    actual = Bounds(-0.05, 0.1)
+    assert Ordering("rises", "b_f").verdict(0.06, actual, actual) == "holds"
+    assert Ordering("falls", "b_f").verdict(0.06, actual, actual) == "undecided"
     assert Ordering("rises", "b_f").verdict(0.06, Bounds(-0.3, -0.2), Bounds(-0.4, -0.1)) == "fails"
 
 
@@ -335,8 +335,8 @@ def verdicts_over_points(predicts, counts, draws):
 def test_a_true_claim_of_a_hundred_points_fails_in_at_most_one_run_of_twenty(operator, p, draws):
     """At the very edge of the truth, also of rare events. Judged by plain intervals nearly all runs would fail."""
     counts = np.random.default_rng(12).binomial(draws, p, (2000, 100))
-    found = verdicts_over_points(f"{operator} {p}", counts, draws)
-    assert found.count("fails") / len(found) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
+    actual = verdicts_over_points(f"{operator} {p}", counts, draws)
+    assert actual.count("fails") / len(actual) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
     plain = {int(count): wilson(int(count), draws) for count in np.unique(counts)}
     missed = [any(not plain[int(count)][0] <= p <= plain[int(count)][1] for count in run) for run in counts]
     assert np.mean(missed) > 0.9
@@ -346,8 +346,8 @@ def test_a_claim_that_is_wrong_at_one_of_a_hundred_points_is_hardly_ever_said_to
     p = np.full(100, 0.05)
     p[17] = 0.1001
     counts = np.random.default_rng(13).binomial(2000, p, (2000, 100))
-    found = verdicts_over_points("<= 0.1", counts, 2000)
-    assert found.count("holds") / len(found) <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / 2000)
+    actual = verdicts_over_points("<= 0.1", counts, 2000)
+    assert actual.count("holds") / len(actual) <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / 2000)
 
 
 def test_a_claim_that_is_clearly_wrong_fails_and_one_that_is_clearly_right_holds():

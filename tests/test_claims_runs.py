@@ -51,8 +51,8 @@ def table(run):
 
 @pytest.fixture(scope="module")
 def rows(run):
-    found = run.draws().merge(run.points()[["point", "steps", "default_normal_std"]], on="point", suffixes=("", "_"))
-    return dict(list(found.groupby("point")))
+    actual = run.draws().merge(run.points()[["point", "steps", "default_normal_std"]], on="point", suffixes=("", "_"))
+    return dict(list(actual.groupby("point")))
 
 
 @pytest.fixture
@@ -149,13 +149,13 @@ def test_verdicts_follow_from_intervals(table):
 
 def test_an_ordering_is_judged_by_the_steps_along_its_axis(table, rows):
     """Points 0, 2 and 1, 3 differ in steps alone: the share rises there, which the same draws show pair by pair."""
-    found = of(table, 5)
+    actual = of(table, 5)
     for a, b in ((0, 2), (1, 3)):
         rise = ((rows[b]["log10_dh0"] > -3).to_numpy() * 1.0) - (rows[a]["log10_dh0"] > -3).to_numpy()
         low, high = bounded_mean(Moments.of(rise), -1.0, 1.0, 0.05 / 2)
         for point in (a, b):
-            assert tuple(found.loc[point, ["corrected_low", "corrected_high"]]) == pytest.approx((low, high))
-            assert found.loc[point, "verdict"] == ("fails" if low > 0 else "undecided")
+            assert tuple(actual.loc[point, ["corrected_low", "corrected_high"]]) == pytest.approx((low, high))
+            assert actual.loc[point, "verdict"] == ("fails" if low > 0 else "undecided")
     assert of(table, 6)["claim_verdict"].iloc[0] == "holds"  # a tolerance of 9 decades
 
 
@@ -189,45 +189,45 @@ def test_without_rows_bins_widen_the_interval_and_every_draw_counts(again, tmp_p
 def test_a_sample_of_the_rows_is_used_where_only_that_is_kept_and_all_draws_for_shares_of_flags(run, tmp_path):
     some = [CLAIMS[0], claim("median(log10_dh0)", ">= -99"), claim("share(log10_dh0 > -3)", "falls along steps")]
     sample = fastlstm.run(specs.WHOLE | {"claim": some, "store": {"rows": 100, "dtype": "float64"}}, tmp_path / "run")
-    found = sample.claims()
-    assert of(found, 0)["draws"].tolist() == [DRAWS] * 4
-    assert of(found, 0)["estimate"].tolist() == of(run.claims(), 0)["estimate"].tolist()
-    assert of(found, 1)["draws"].tolist() == [100] * 4
+    actual = sample.claims()
+    assert of(actual, 0)["draws"].tolist() == [DRAWS] * 4
+    assert of(actual, 0)["estimate"].tolist() == of(run.claims(), 0)["estimate"].tolist()
+    assert of(actual, 1)["draws"].tolist() == [100] * 4
     for point, df in sample.draws().groupby("point"):
         middle = np.quantile(df["log10_dh0"], 0.5, method="inverted_cdf")
-        assert of(found, 1).loc[point, "estimate"] == middle
+        assert of(actual, 1).loc[point, "estimate"] == middle
 
 
 def test_pairs_are_compared_only_where_no_draw_is_lost_by_it(run, tmp_path):
     """A share of a flag is counted over all draws; a few rows of them would say less about a step."""
     rare = claim("share(exploded)", "rises along default_normal_std")
     few = fastlstm.run(specs.WHOLE | {"claim": [rare], "store": {"rows": 9, "dtype": "float64"}}, tmp_path / "few")
-    found = few.claims().set_index("point")
-    low, high = found.loc[1, ["corrected_low", "corrected_high"]]
-    ends = [exact_share(round(found.loc[point, "estimate"] * DRAWS), DRAWS, 0.05 / 2 / 2) for point in (0, 1)]
+    actual = few.claims().set_index("point")
+    low, high = actual.loc[1, ["corrected_low", "corrected_high"]]
+    ends = [exact_share(round(actual.loc[point, "estimate"] * DRAWS), DRAWS, 0.05 / 2 / 2) for point in (0, 1)]
     assert (low, high) == pytest.approx((ends[1][0] - ends[0][1], ends[1][1] - ends[0][0]))
 
 
 def test_nothing_is_known_of_draws_that_are_not_there(again):
     never = [claim("median(loss, given=f_mean > 2)", "<= 0"), claim("share(exploded, given=f_mean > 2)", "<= 2")]
-    found = fastlstm.run(specs.WHOLE | {"claim": never}, again.path).claims()
-    assert found["estimate"].isna().all()
-    assert (found["draws"] == 0).all()
-    assert (found["verdict"] == "undecided").all()
-    assert (found["low"] == -np.inf).all()
-    assert (found["high"] == np.inf).all()
+    actual = fastlstm.run(specs.WHOLE | {"claim": never}, again.path).claims()
+    assert actual["estimate"].isna().all()
+    assert (actual["draws"] == 0).all()
+    assert (actual["verdict"] == "undecided").all()
+    assert (actual["low"] == -np.inf).all()
+    assert (actual["high"] == np.inf).all()
 
 
 def test_points_whose_draws_are_missing_leave_claims_undecided_there(again):
     """A share of rows, a share of counts, a mean, a quantile and two orderings."""
     journal = again.path / "_journal.jsonl"
     journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
-    found = judge(fastlstm.load(specs.WHOLE | {"claim": CLAIMS}), again.path).to_pandas()
-    first = found["point"] == 0
-    assert (found.loc[first & (found["claim"] != 3), "draws"] > 0).all()
-    assert (found.loc[~first, "draws"] == 0).all()
-    assert found.loc[~first, "estimate"].isna().all()
-    assert set(found.loc[~first, "verdict"]) == {"undecided"}
+    actual = judge(fastlstm.load(specs.WHOLE | {"claim": CLAIMS}), again.path).to_pandas()
+    first = actual["point"] == 0
+    assert (actual.loc[first & (actual["claim"] != 3), "draws"] > 0).all()
+    assert (actual.loc[~first, "draws"] == 0).all()
+    assert actual.loc[~first, "estimate"].isna().all()
+    assert set(actual.loc[~first, "verdict"]) == {"undecided"}
 
 
 # claims are cosmetic

@@ -197,8 +197,8 @@ def test_a_claim_that_is_no_list_gets_its_brackets():
 
 
 def test_syntax_is_checked_even_where_columns_are_not_known():
-    found = problems(claim(predicts="="), claim(statistic="share(explodd)"), measure={"groups": ["nrms"]})
-    assert [problem.key for problem in found] == ["measure.groups[0]", "claim[0].predicts"]
+    actual = problems(claim(predicts="="), claim(statistic="share(explodd)"), measure={"groups": ["nrms"]})
+    assert [problem.key for problem in actual] == ["measure.groups[0]", "claim[0].predicts"]
 
 
 def test_an_override_that_takes_a_claim_its_points_says_how_to_leave_claims_out():

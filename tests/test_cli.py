@@ -143,13 +143,13 @@ def test_run_again_does_nothing_and_says_so(run, folder, first):
 
 def test_run_takes_threads_settings_and_json_and_chooses_a_folder(folder, run):
     settings = ["--set", "store.rows=7", "--set", "measure.exploded=0.5", "--threads", 1, "--json"]
-    found = strict_json(succeed("run", "short spec.toml", *settings, folder=folder))
+    actual = strict_json(succeed("run", "short spec.toml", *settings, folder=folder))
     path = Path("results") / "short spec"
-    assert Path(found["path"]) == path
+    assert Path(actual["path"]) == path
     other = fastlstm.read(folder / path)
     assert len(other.draws()) == 6 * 7
-    assert sum(record["draws"] for record in found["regimes"]) == 12_000
-    assert sum(record["exploded"] for record in found["regimes"]) == other.regimes()["exploded"].sum()
+    assert sum(record["draws"] for record in actual["regimes"]) == 12_000
+    assert sum(record["exploded"] for record in actual["regimes"]) == other.regimes()["exploded"].sum()
     assert other.regimes()["exploded"].sum() > run.regimes()["exploded"].sum()
     pd.testing.assert_series_equal(other.regimes()["log10_grad_q50"], run.regimes()["log10_grad_q50"])
 
@@ -328,11 +328,11 @@ def test_regimes_prints_the_table_of_the_run(folder, run):
         records = strict_json(succeed("regimes", "a run", *options, folder=folder, ask=call_here))
         assert list(records[0]) == list(table.columns)
         for name in ("draws", "share", "exploded", "exploded_high", "log10_grad_q05", "regime_f"):
-            found = [record[name] for record in records]
+            actual = [record[name] for record in records]
             if name == "regime_f":
-                assert found == table[name].tolist()
+                assert actual == table[name].tolist()
             else:
-                np.testing.assert_allclose(found, table[name], rtol=1e-9)
+                np.testing.assert_allclose(actual, table[name], rtol=1e-9)
 
 
 def test_replay_shows_the_stored_row_and_its_trace(folder, run):

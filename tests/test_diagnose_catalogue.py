@@ -37,8 +37,8 @@ def tables(probe, lines):
     return np.column_stack([*sums, *values["dx"][1:-1], values["dh0"], values["dC0"]])
 
 
-def error(found, true):
-    return np.abs(found - true).max(axis=0) / np.abs(true).max(axis=0)
+def error(actual, true):
+    return np.abs(actual - true).max(axis=0) / np.abs(true).max(axis=0)
 
 
 @pytest.mark.parametrize("name", BOOK)
@@ -76,8 +76,8 @@ def test_a_mistake_is_caught_by_the_comparison_with_the_kernel(id):
 def test_the_function_written_by_hand_is_right(probe):
     one = written_by_hand({})
     for draw, true in enumerate(kernels(probe)):
-        found = one(probe.params[draw], probe.x[draw], probe.dy[draw], probe.h0[draw], probe.C0[draw])
-        flat = [*(found[name] for name in naive.NAMES), *found["dx"], found["h0"], found["C0"]]
+        actual = one(probe.params[draw], probe.x[draw], probe.dy[draw], probe.h0[draw], probe.C0[draw])
+        flat = [*(actual[name] for name in naive.NAMES), *actual["dx"], actual["h0"], actual["C0"]]
         np.testing.assert_allclose(flat, true, rtol=1e-11, atol=1e-13)
 
 

@@ -42,36 +42,36 @@ NOT_COMPUTED = {"J8"}  # an identity that the tests use
 
 def formulas(ids: str) -> list[str]:
     """All ids of a cell such as "F6, F7" or "B4 to B7"."""
-    found = re.findall(r"([A-Z])(\d+)", ids)
+    actual = re.findall(r"([A-Z])(\d+)", ids)
     if " to " in ids:
-        (letter, first), (_, last) = found
+        (letter, first), (_, last) = actual
         return [f"{letter}{number}" for number in range(int(first), int(last) + 1)]
-    return [letter + number for letter, number in found]
+    return [letter + number for letter, number in actual]
 
 
 def functions(code: str) -> list[tuple[str, str, ast.FunctionDef, set[str]]]:
     """File, text and tree of every function that a cell names, with the names to be found in it."""
-    found = []
+    actual = []
     for file, name, names in PLACE.findall(code):
         source = (ROOT / "fastlstm" / "kernel" / file).read_text()
         matching = [node for node in ast.parse(source).body if getattr(node, "name", None) == name]
         assert len(matching) == 1, f"{file} has no function {name}"
         text = "\n".join(source.splitlines()[matching[0].lineno - 1 : matching[0].end_lineno])
-        found.append((file, text, matching[0], set(re.findall(r"`(\w+)`", names))))
-    return found
+        actual.append((file, text, matching[0], set(re.findall(r"`(\w+)`", names))))
+    return actual
 
 
 def left_hand_sides(function: ast.FunctionDef) -> set[str]:
     """The variables that a function assigns, the fields it fills, and "return" if that computes something."""
-    found: set[str] = set()
+    actual: set[str] = set()
     for node in ast.walk(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+            actual.add(node.id)
         elif isinstance(node, ast.keyword) and node.arg:
-            found.add(node.arg)
+            actual.add(node.arg)
         elif isinstance(node, ast.Return) and not isinstance(node.value, ast.Name):
-            found.add("return")
-    return found
+            actual.add("return")
+    return actual
 
 
 def test_every_formula_of_the_derivation_has_a_row():

@@ -38,14 +38,14 @@ def normal(name: str) -> str:
 def runtime_packages() -> set[str]:
     """The distributions that fastlstm brings with it, and what these bring."""
     wanted = [Requirement(text) for text in PROJECT["dependencies"]]
-    found: set[str] = set()
+    actual: set[str] = set()
     while wanted:
         requirement = wanted.pop()
         name = normal(requirement.name)
-        if name not in found and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
-            found.add(name)
+        if name not in actual and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            actual.add(name)
             wanted += map(Requirement, distribution(name).requires or ())
-    return found
+    return actual
 
 
 def other_modules() -> set[str]:

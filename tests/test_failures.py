@@ -47,9 +47,9 @@ def test_points_that_fail_are_told_at_the_end_and_the_others_are_committed(
         assert sorted(failed.value.errors) == [0, 3]
         assert "point 3: MemoryError: Unable to allocate 9 TiB" in str(failed.value)
         assert "2 points failed; 1,200 of 1,800 draws" in str(failed.value)
-        found = status(tmp_path)
-        assert found.draws_by_point == dict.fromkeys((1, 2, 4, 5), 300)
-        assert (found.finished, found.tables) == (None, ())
+        actual = status(tmp_path)
+        assert actual.draws_by_point == dict.fromkeys((1, 2, 4, 5), 300)
+        assert (actual.finished, actual.tables) == (None, ())
     fakes.run(SPEC, tmp_path)
     assert content_hash(tmp_path) == undisturbed_hash
 
@@ -195,9 +195,9 @@ def test_a_maker_that_fails_a_part_fails_its_point(tmp_path):
 
     with open_directory(ready, tmp_path, made_by={}) as directory, pytest.raises(PointsFailed, match="four workers"):
         sweep(ready, directory, make, keep_going=True, stopper=Stopper())
-    found = status(tmp_path).draws_by_point
-    assert found.pop(3, 0) <= 70  # the part before may be committed by then
-    assert found == dict.fromkeys((0, 1, 2, 4, 5), 300)
+    actual = status(tmp_path).draws_by_point
+    assert actual.pop(3, 0) <= 70  # the part before may be committed by then
+    assert actual == dict.fromkeys((0, 1, 2, 4, 5), 300)
 
 
 # Input files that vanish
@@ -266,9 +266,9 @@ def test_draws_of_a_kernel_with_other_sources_are_not_continued_unasked(half_don
 
 def test_another_version_with_the_same_kernel_goes_on(half_done, undisturbed_hash):
     fakes.run(SPEC, half_done, made_by=as_of(versions={"fastlstm": "0.2.0", "numba": "1.0"}))
-    found = status(half_done)
-    assert [session["provenance"]["versions"]["fastlstm"] for session in found.sessions] == ["0.1.0", "0.2.0"]
-    assert len(kernels(found.sessions)) == 1
+    actual = status(half_done)
+    assert [session["provenance"]["versions"]["fastlstm"] for session in actual.sessions] == ["0.1.0", "0.2.0"]
+    assert len(kernels(actual.sessions)) == 1
     assert content_hash(half_done) == undisturbed_hash
 
 
@@ -290,17 +290,17 @@ def test_other_streams_of_random_numbers_are_another_spec(half_done, monkeypatch
 
 def test_the_record_of_a_run_says_what_made_it_and_how_much(half_done):
     fakes.run(SPEC, half_done)
-    found = status(half_done)
-    assert found.spec_hash == f"{fastlstm.load(SPEC).hash}-stream1"
-    assert found.layout == {"points": 6, "draws": 300, "part_draws": 1024}
-    assert found.started <= found.finished
-    for entry in found.sessions:
+    actual = status(half_done)
+    assert actual.spec_hash == f"{fastlstm.load(SPEC).hash}-stream1"
+    assert actual.layout == {"points": 6, "draws": 300, "part_draws": 1024}
+    assert actual.started <= actual.finished
+    for entry in actual.sessions:
         made_by = entry["provenance"]
         assert {"fastlstm", "numba", "numpy", "pyarrow"} <= made_by["versions"].keys()
         assert {"python", "kernel", "stream_version", "dtype", "cpu", "features"} <= made_by.keys()
         assert made_by["bits_version"] == BITS_VERSION
         assert entry["started"] <= entry["ended"]
-    assert sum(entry["draws"] for entry in found.sessions) == 1800
-    assert (found.parts, found.draws, found.rows) == (6, 1800, 1800)
+    assert sum(entry["draws"] for entry in actual.sessions) == 1800
+    assert (actual.parts, actual.draws, actual.rows) == (6, 1800, 1800)
     shutil.rmtree(half_done / "draws")
-    assert status(half_done) == found  # it stands in the record, not in the parts
+    assert status(half_done) == actual  # it stands in the record, not in the parts

@@ -151,8 +151,8 @@ def test_duckdb_reads_the_same_rows(frame, run):
         assert connection.sql(f"select count(*) from {files}").fetchall() == [(len(frame),)]
         totals = sums(frame)
         listed = ", ".join(f'sum("{name}"::double)' for name in totals)
-        (found,) = connection.sql(f"select {listed} from {files}").fetchall()
-        assert found == pytest.approx(tuple(totals.values()), rel=1e-9)
+        (actual,) = connection.sql(f"select {listed} from {files}").fetchall()
+        assert actual == pytest.approx(tuple(totals.values()), rel=1e-9)
         by_regime = connection.sql(
             f"select regime_f::varchar, count(*), avg(log10_grad::double) from {files} group by 1 order by 1"
         ).fetchall()

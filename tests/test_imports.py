@@ -90,14 +90,14 @@ def names_of(module: str) -> set[str]:
 
 def inner_imports(module: str) -> set[str]:
     """The modules of the package that a module imports; a public name of the package counts as __init__."""
-    found = set()
+    actual = set()
     for name in names_of(module):
         first, *rest = name.split(".")
         if first == "fastlstm":
             path = ".".join(rest)
             longest = [m for m in MODULES if path == m or path.startswith(f"{m}.")]
-            found.add(max(longest, key=len) if longest else "__init__")
-    return found
+            actual.add(max(longest, key=len) if longest else "__init__")
+    return actual
 
 
 def outsiders(module: str) -> set[str]:

@@ -48,9 +48,9 @@ def test_a_draw_is_the_same_whatever_lane_it_sits_in(process, dtype):
 @pytest.mark.parametrize("process", sorted(PROCESSES.keys() - {"window"}))
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 33])
 def test_a_shorter_sequence_is_the_beginning_of_a_longer_one(process, dtype, steps):
-    found = make(process, dtype, 40, steps)
-    assert found.dtype == dtype
-    assert (found == make(process, dtype, 40, 40)[:, :steps]).all()
+    actual = make(process, dtype, 40, steps)
+    assert actual.dtype == dtype
+    assert (actual == make(process, dtype, 40, 40)[:, :steps]).all()
 
 
 @pytest.mark.parametrize("process", sorted(PROCESSES.keys() - {"constant"}))
@@ -78,10 +78,10 @@ def test_normal_inputs_have_their_mean_and_std(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_uniform_inputs_fill_their_interval(dtype):
-    found = make("uniform", dtype, 5000, 20)
-    assert -1.0 <= found.min() < -0.999
-    assert 2.999 < found.max() <= 3.0
-    assert stats.kstest(found.ravel(), stats.uniform(-1.0, 4.0).cdf).pvalue > 1e-3
+    actual = make("uniform", dtype, 5000, 20)
+    assert -1.0 <= actual.min() < -0.999
+    assert 2.999 < actual.max() <= 3.0
+    assert stats.kstest(actual.ravel(), stats.uniform(-1.0, 4.0).cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -99,23 +99,23 @@ def test_a_sine_begins_at_its_phase_and_keeps_its_period(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_sine_keeps_its_phase_over_a_long_sequence(dtype):
     quarter = random.distributions([("constant", 0.25)])
-    found = streams.fill(streams.SINE, dtype, 1, 100_001, 1.0, 10.0, table=quarter)[0]
-    assert found[::10] == pytest.approx(np.ones(10_001), abs=4 * EPS[dtype])
-    assert found[5::10] == pytest.approx(-np.ones(10_000), abs=4 * EPS[dtype])
+    actual = streams.fill(streams.SINE, dtype, 1, 100_001, 1.0, 10.0, table=quarter)[0]
+    assert actual[::10] == pytest.approx(np.ones(10_001), abs=4 * EPS[dtype])
+    assert actual[5::10] == pytest.approx(-np.ones(10_000), abs=4 * EPS[dtype])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("phi", [0.0, 0.8, -0.95, 0.9999])
 def test_ar1_inputs_obey_their_recurrence_from_the_stationary_law_on(phi, dtype):
     mean, std = 1.0, 2.0
-    found = streams.fill(streams.AR1, dtype, 20_000, 30, mean, phi, std).astype(np.float64)
+    actual = streams.fill(streams.AR1, dtype, 20_000, 30, mean, phi, std).astype(np.float64)
     n = _standard_normals(dtype, 20_000, 30)
-    np.testing.assert_allclose(found[:, 0], mean + std * n[:, 0], rtol=0, atol=40 * EPS[dtype])
-    expected = mean + phi * (found[:, :-1] - mean) + std * math.sqrt((1 - phi) * (1 + phi)) * n[:, 1:]
-    np.testing.assert_allclose(found[:, 1:], expected, rtol=0, atol=40 * EPS[dtype])
+    np.testing.assert_allclose(actual[:, 0], mean + std * n[:, 0], rtol=0, atol=40 * EPS[dtype])
+    expected = mean + phi * (actual[:, :-1] - mean) + std * math.sqrt((1 - phi) * (1 + phi)) * n[:, 1:]
+    np.testing.assert_allclose(actual[:, 1:], expected, rtol=0, atol=40 * EPS[dtype])
     for step in (0, 1, 29):
-        assert stats.kstest(found[:, step], stats.norm(mean, std).cdf).pvalue > 1e-3
-    assert np.corrcoef(found[:, 9], found[:, 12])[0, 1] == pytest.approx(phi**3, abs=0.03)
+        assert stats.kstest(actual[:, step], stats.norm(mean, std).cdf).pvalue > 1e-3
+    assert np.corrcoef(actual[:, 9], actual[:, 12])[0, 1] == pytest.approx(phi**3, abs=0.03)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -126,9 +126,9 @@ def test_a_walk_adds_up_its_steps(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_window_is_consecutive_values_from_a_start_in_proportion_to_the_first_word(dtype):
-    found = make("window", dtype, 2000, 7)
-    start = np.sqrt(found[:, 0]).astype(int)
-    assert (found == SERIES[start[:, None] + np.arange(7)].astype(dtype)).all()
+    actual = make("window", dtype, 2000, 7)
+    start = np.sqrt(actual[:, 0]).astype(int)
+    assert (actual == SERIES[start[:, None] + np.arange(7)].astype(dtype)).all()
     for draw in range(100):
         first = streams.twin_bits(dtype, seed=2026, point=None, purpose=random.SEQUENCE, draw=draw, value=0)
         assert start[draw] == (first >> (0 if dtype == "float32" else 32)) * (100 - 7 + 1) >> 32
@@ -136,8 +136,8 @@ def test_a_window_is_consecutive_values_from_a_start_in_proportion_to_the_first_
 
 @pytest.mark.parametrize("steps", [1, 51, 99, 100])
 def test_windows_begin_anywhere_with_equal_chance(steps):
-    found = streams.fill(streams.WINDOW, "float64", 100_000, steps, series=np.arange(100.0))[:, 0]
-    counts = np.bincount(found.astype(int), minlength=100 - steps + 1)
+    actual = streams.fill(streams.WINDOW, "float64", 100_000, steps, series=np.arange(100.0))[:, 0]
+    counts = np.bincount(actual.astype(int), minlength=100 - steps + 1)
     assert counts.size == 100 - steps + 1
     assert steps == 100 or stats.chisquare(counts).pvalue > 1e-3
 

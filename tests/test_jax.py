@@ -19,30 +19,30 @@ def example(seed, draws, steps, std=1.0):
     return params, x, random.uniform(-1, 1, draws), random.standard_normal(draws), dy
 
 
-def errors(found, true):
+def errors(actual, true):
     """For each draw the largest error of any component, relative to the largest component."""
-    found, true = (np.reshape(values, (len(values), -1)) for values in (found, true))
-    assert found.shape == true.shape
-    return np.abs(found - true).max(axis=1) / np.abs(true).max(axis=1)
+    actual, true = (np.reshape(values, (len(values), -1)) for values in (actual, true))
+    assert actual.shape == true.shape
+    return np.abs(actual - true).max(axis=1) / np.abs(true).max(axis=1)
 
 
 @pytest.mark.parametrize(("steps", "draws"), [(1, 1000), (33, 1000), (300, 100)])
 def test_gradients_by_parameters_inputs_and_state_are_those_of_jax(steps, draws):
     params, x, h0, C0, dy = example(1, draws, steps)
-    found = fastlstm.gradients(params, x, dy, h0=h0, C0=C0)
+    actual = fastlstm.gradients(params, x, dy, h0=h0, C0=C0)
     true = autodiff.gradients(params, x, h0, C0, dy)
     for name, expected in zip(("params", "x", "h0", "C0"), true, strict=True):
-        error = errors(getattr(found, name), expected)
+        error = errors(getattr(actual, name), expected)
         assert np.median(error) < 3e-15, name
         assert error.max() < 2e-11, name
 
 
 def test_each_of_the_14_gradients_is_that_of_jax():
     params, x, h0, C0, dy = example(2, 1000, 33)
-    found = fastlstm.gradients(params, x, dy, h0=h0, C0=C0)
+    actual = fastlstm.gradients(params, x, dy, h0=h0, C0=C0)
     true, *_ = autodiff.gradients(params, x, h0, C0, dy)
     for place, name in enumerate(fastlstm.PARAMETERS):
-        error = np.abs(found[name] / true[:, place] - 1)
+        error = np.abs(actual[name] / true[:, place] - 1)
         assert np.median(error) < 3e-15, name
         assert np.quantile(error, 0.99) < 1e-12, name
 
@@ -53,12 +53,12 @@ def test_a_gradient_that_grows_by_orders_of_magnitude_is_that_of_jax():
     params[:, [fastlstm.PARAMETERS.index(name) for name in ("W_xc", "b_c")]] = 0
     params[:, fastlstm.PARAMETERS.index("W_hc")] = np.linspace(-1e4, 1e4, 1000)
     zero = np.zeros(1000)
-    found = fastlstm.gradients(params, x, dy)
+    actual = fastlstm.gradients(params, x, dy)
     true = autodiff.gradients(params, x, zero, zero, dy)
     assert np.abs(true[2]).max() > 1e80
     for name, expected in zip(("params", "x", "h0", "C0"), true, strict=True):
         if name != "x":  # by which nothing changes
-            assert errors(getattr(found, name), expected).max() < 1e-12, name
+            assert errors(getattr(actual, name), expected).max() < 1e-12, name
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -76,8 +76,8 @@ def test_replayed_loss_and_gradients_are_those_of_jax(name, tmp_path):
         )
         assert replayed.drawn.measures["loss"] == pytest.approx(float(loss), rel=tolerance)
         grads = replayed.grads
-        for found, expected in zip((grads.params[0], grads.x[0], grads.h0[0], grads.C0[0]), true, strict=True):
-            np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+        for actual, expected in zip((grads.params[0], grads.x[0], grads.h0[0], grads.C0[0]), true, strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
 
 
 def test_the_cases_have_every_loss():

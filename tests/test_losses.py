@@ -13,10 +13,10 @@ def example(draws=40, steps=12):
     return params, x, random.uniform(size=(draws, steps)), random.uniform(-1, 1, draws), random.standard_normal(draws)
 
 
-def close(found, true):
+def close(actual, true):
     """Whether two gradients agree to rounding, relative to each draw's largest component."""
     for name in ("params", "x", "h0", "C0"):
-        one, other = (np.asarray(getattr(each, name), float).reshape(len(found.h0), -1) for each in (found, true))
+        one, other = (np.asarray(getattr(each, name), float).reshape(len(actual.h0), -1) for each in (actual, true))
         size = np.maximum(np.abs(other).max(axis=1), 1e-300)
         assert (np.abs(one - other).max(axis=1) / size).max() < 1e-11, name
 

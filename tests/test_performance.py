@@ -73,12 +73,12 @@ def test_marks_are_met_from_their_own_side():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_right_peer_passes_and_one_that_lacks_a_term_does_not(dtype):
     problem = Problem(dtype, 256, 20)
-    found = NumPy().load(problem, {"batch": 256, "at_once": 1}).solution()
-    problem.check("NumPy", found)
-    found = found.copy()
-    found[:, 3] *= 0.9
+    actual = NumPy().load(problem, {"batch": 256, "at_once": 1}).solution()
+    problem.check("NumPy", actual)
+    actual = actual.copy()
+    actual[:, 3] *= 0.9
     with pytest.raises(WrongGradients, match=f"{dtype}, 20 steps"):
-        problem.check("NumPy", found)
+        problem.check("NumPy", actual)
 
 
 def test_a_peer_in_another_type_does_not_pass():

@@ -36,8 +36,8 @@ def test_philox_gives_the_known_answers_of_random123(line):
     words = [int(word, 16) for word in line.split()]
     counter, key, answer = words[:4], words[4:6], words[6:]
     draw = counter[2] | counter[3] << 32
-    [found] = streams.philox((counter[0], counter[1], np.array([draw], np.uint64)), key[0] | key[1] << 32)
-    assert list(found) == answer
+    [actual] = streams.philox((counter[0], counter[1], np.array([draw], np.uint64)), key[0] | key[1] << 32)
+    assert list(actual) == answer
     assert list(streams.twin_philox(counter, key)) == answer
 
 
@@ -46,8 +46,8 @@ def test_philox_is_its_twin_for_random_counters_and_keys():
     for _ in range(20):
         index, stream, low, high = (int(word) for word in generator.integers(0, 2**32, 4))
         draws = generator.integers(0, 2**64, 48, np.uint64)
-        found = streams.philox((index, stream, draws), low | high << 32)
-        for draw, words in zip(draws, found, strict=True):
+        actual = streams.philox((index, stream, draws), low | high << 32)
+        for draw, words in zip(draws, actual, strict=True):
             counter = (index, stream, int(draw) % 2**32, int(draw) >> 32)
             assert tuple(words) == streams.twin_philox(counter, (low, high))
 
@@ -61,14 +61,14 @@ def test_philox_is_its_twin_for_random_counters_and_keys():
 def test_a_value_comes_from_the_counter_that_the_layout_names(dtype, point, first):
     stream = random.stream_word(point or 0, common=point is None)
     for purpose in (random.DRAW, random.INPUT, random.TARGET, random.SEQUENCE, random.ROWS):
-        found = streams.fill(
+        actual = streams.fill(
             streams.UNIFORMS, dtype, 40, 7, purpose=purpose, seed=SEED << 30, stream=stream, first=first
         )
         for draw, value in [(0, 0), (1, 3), (15, 6), (16, 1), (31, 2), (32, 4), (39, 5)]:
             bits = streams.twin_bits(
                 dtype, seed=SEED << 30, point=point, purpose=purpose, draw=first + draw, value=value
             )
-            assert found[draw, value] == streams.twin_modulo_one(dtype, bits)
+            assert actual[draw, value] == streams.twin_modulo_one(dtype, bits)
 
 
 def test_no_two_points_and_purposes_share_a_stream_word():
@@ -90,14 +90,14 @@ def test_a_point_beyond_the_layout_is_refused(point, common):
 
 def test_adjacent_draws_streams_and_values_share_no_uniform():
     """Of 10^6 values of 64 bits not two are equal, over draws, purposes and points side by side."""
-    found = [
+    actual = [
         streams.fill(
             streams.UNIFORMS, "float64", 5000, 10, purpose=purpose,
             stream=random.stream_word(point, common=False), first=2**32 - 2500,
         )
         for point in range(4) for purpose in range(5)
     ]  # fmt: skip
-    assert np.unique(found).size == 1_000_000
+    assert np.unique(actual).size == 1_000_000
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -205,10 +205,10 @@ def test_normal_tails_hold_their_share_of_10_million_values(dtype):
 def test_choices_are_equally_likely(count, dtype):
     values = np.sqrt(np.arange(2, 2 + count))
     table = random.distributions([("choice", tuple(values))])
-    found = streams.fill(streams.DISTRIBUTION, dtype, 50_000, 20, table=table, seed=SEED)
+    actual = streams.fill(streams.DISTRIBUTION, dtype, 50_000, 20, table=table, seed=SEED)
     kept = values.astype(dtype)
-    counts = [np.count_nonzero(found == value) for value in kept]
-    assert sum(counts) == found.size
+    counts = [np.count_nonzero(actual == value) for value in kept]
+    assert sum(counts) == actual.size
     assert count == 1 or stats.chisquare(counts).pvalue > 1e-3
 
 
@@ -314,9 +314,9 @@ def test_a_constant_leaves_the_other_values_as_they_were(dtype):
     everything = _draws(normal, dtype)
     for v in range(16):
         entries = [*normal[:v], ("constant", 0.1), *normal[v + 1 :]]
-        found = _draws(entries, dtype)
-        assert (found[:, v] == np.dtype(dtype).type(0.1)).all()
-        assert (np.delete(found, v, 1) == np.delete(everything, v, 1)).all()
+        actual = _draws(entries, dtype)
+        assert (actual[:, v] == np.dtype(dtype).type(0.1)).all()
+        assert (np.delete(actual, v, 1) == np.delete(everything, v, 1)).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -327,10 +327,10 @@ def test_a_tied_value_is_a_multiple_of_the_other(dtype):
         ("tied", 3, 2.0),
         ("tied", 0, 0.0),
     )
-    found = _draws(entries, dtype)
-    assert (found[:, 2] == np.dtype(dtype).type(-0.3) * found[:, 15]).all()
-    assert (found[:, 5] == 2 * found[:, 3]).all()
-    assert (found[:, 14] == 0).all()
+    actual = _draws(entries, dtype)
+    assert (actual[:, 2] == np.dtype(dtype).type(-0.3) * actual[:, 15]).all()
+    assert (actual[:, 5] == 2 * actual[:, 3]).all()
+    assert (actual[:, 14] == 0).all()
 
 
 def _component_law(x):
@@ -346,10 +346,10 @@ def test_orthogonal_weights_have_the_gain_for_length_and_any_direction(dtype):
     for v in recurrent:
         entries[v] = ("orthogonal", 1.7)
     entries[5] = ("tied", 3, -1.0)
-    found = _draws(entries, dtype, 200_000, seed=SEED)
-    weights = found[:, recurrent].astype(np.float64)
+    actual = _draws(entries, dtype, 200_000, seed=SEED)
+    weights = actual[:, recurrent].astype(np.float64)
     np.testing.assert_allclose(np.linalg.norm(weights, axis=1), 1.7, rtol=4 * EPS[dtype])
-    assert (found[:, 5] == -found[:, 3]).all()
+    assert (actual[:, 5] == -actual[:, 3]).all()
     for component in weights.T / 1.7:
         assert_follows(np.clip(component, -1.0, 1.0), _component_law, lambda x: _component_law(-x))
     quadrants = np.unique((weights > 0) @ [1, 2, 4, 8], return_counts=True)[1]
@@ -358,8 +358,8 @@ def test_orthogonal_weights_have_the_gain_for_length_and_any_direction(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_16_values_of_a_draw_are_uncorrelated(dtype):
-    found = _draws([("normal", 0.0, 1.0)] * 16, dtype, 200_000, seed=SEED)
-    correlation = np.corrcoef(found.T.astype(np.float64)) * math.sqrt(len(found))
+    actual = _draws([("normal", 0.0, 1.0)] * 16, dtype, 200_000, seed=SEED)
+    correlation = np.corrcoef(actual.T.astype(np.float64)) * math.sqrt(len(actual))
     assert np.abs(correlation[np.triu_indices(16, 1)]).max() < 4.5
 
 

@@ -116,13 +116,13 @@ def jacobian_product(params, x, h0=H_0, C0=C_0, *, digits=50):
 ENTRIES = {"log10_J_CC": (0, 0), "log10_J_Ch": (0, 1), "log10_J_hC": (1, 0), "log10_J_hh": (1, 1)}
 
 
-def assert_close(found, true, tolerance, what=""):
+def assert_close(actual, true, tolerance, what=""):
     """Logarithms, equal to `tolerance`, absolute below 1 and relative above it; or both those of 0."""
-    assert not np.isnan(found), what
-    if true == -np.inf or found == -np.inf:
-        assert found == true, what
+    assert not np.isnan(actual), what
+    if true == -np.inf or actual == -np.inf:
+        assert actual == true, what
     else:
-        assert abs(found - true) <= tolerance * max(1.0, abs(true)), (what, found, true)
+        assert abs(actual - true) <= tolerance * max(1.0, abs(true)), (what, actual, true)
 
 
 def assert_jacobian(row, params, x, tolerance, *, h0=H_0, C0=C_0):
@@ -189,11 +189,11 @@ def test_gradients_of_saturated_gates_are_right_in_every_component(saturated, dt
 def test_gradients_of_saturated_gates_from_arrays_are_right_too(saturated):
     x, rows = saturated("float64")
     params = np.stack([params for _, params in rows])
-    found = fastlstm.gradients(params, x, np.eye(len(x))[-1], h0=H_0, C0=C_0)
+    actual = fastlstm.gradients(params, x, np.eye(len(x))[-1], h0=H_0, C0=C_0)
     smallest = float(np.finfo(np.float64).smallest_normal)
     for draw, p in enumerate(params):
         truth = gradients(p, x)
-        values = [*found.params[draw], *found.x[draw], found.h0[draw], found.C0[draw]]
+        values = [*actual.params[draw], *actual.x[draw], actual.h0[draw], actual.C0[draw]]
         for value, true in zip(values, (*truth.params, *truth.x, truth.h0, truth.C0), strict=True):
             error = abs(exact.number(float(value)) - true)
             assert error < max(smallest, SATURATED_EPS * EPS["float64"] * abs(true))

@@ -71,9 +71,9 @@ def test_flags_are_read_from_the_state_adjoints():
         "log10_dC_max": np.array([0.0, 0.0, 2.9, 4.0]),
     }
     assert set(columns) == {measure.name for measure in ADJOINTS}
-    found = flags(columns, exploded=1e3, vanished=1e-6)
-    assert found["exploded"].tolist() == [False, True, False, True]
-    assert found["vanished"].tolist() == [True, False, False, True]
+    actual = flags(columns, exploded=1e3, vanished=1e-6)
+    assert actual["exploded"].tolist() == [False, True, False, True]
+    assert actual["vanished"].tolist() == [True, False, False, True]
 
 
 # Bins
@@ -180,11 +180,11 @@ def test_a_row_of_the_regime_table_says_what_numpy_says():
             assert row[f"{measure.name}_min"] == values.min()
             assert row[f"{measure.name}_max"] == values.max()
             for q in QUANTILES:
-                found = row[f"{measure.name}_q{round(100 * q):02d}"]
+                actual = row[f"{measure.name}_q{round(100 * q):02d}"]
                 # one rank to either side, and the width of a bin
                 low, high = np.quantile(values, [q - 1 / len(values), q + 1 / len(values)], method="inverted_cdf")
-                width = measure.resolution + abs(found) / 128 if np.isfinite(found) else 0
-                assert low - width <= found <= high + width
+                width = measure.resolution + abs(actual) / 128 if np.isfinite(actual) else 0
+                assert low - width <= actual <= high + width
 
 
 def test_quantiles_of_a_large_sample_are_numpys_within_a_bin():
@@ -216,9 +216,9 @@ def test_zeros_infinities_and_missing_values_have_their_place_in_the_quantiles(v
     (row,) = counted((np.zeros(len(values), np.uint8), columns, dict.fromkeys(FLAGS, none))).regime_rows()
     assert row["draws"] == len(values)
     names = ["min", *(f"q{round(100 * q):02d}" for q in QUANTILES), "max"]
-    found = [row[f"norm_{name}"] for name in names]
-    wanted = [value if wish is None else wish for value, wish in zip(found, expected, strict=True)]
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=LOG)
+    actual = [row[f"norm_{name}"] for name in names]
+    wanted = [value if wish is None else wish for value, wish in zip(actual, expected, strict=True)]
+    np.testing.assert_allclose(actual, wanted, rtol=0, atol=LOG)
 
 
 def test_values_beyond_single_precision_are_counted_as_infinite():

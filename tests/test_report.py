@@ -195,15 +195,15 @@ def test_landscape_has_the_median_and_the_count_of_each_cell_and_none_where_it_i
     values = random.normal(size=999)
     values[::7] = -np.inf
     i[i > 0.999] = 0.5  # an empty row
-    found, draws = landscape.medians(f, i, values)
+    actual, draws = landscape.medians(f, i, values)
     assert draws.sum() == 999
     assert not draws[-1].any()
-    for row, column in np.ndindex(found.shape):
+    for row, column in np.ndindex(actual.shape):
         low_f, high_f = landscape.EDGES[column : column + 2]
         low_i, high_i = landscape.EDGES[row : row + 2]
         cell = np.sort(values[(f >= low_f) & (f < high_f) & (i >= low_i) & (i < high_i)])
         assert draws[row, column] == len(cell)
-        np.testing.assert_equal(found[row, column], cell[(len(cell) - 1) // 2] if len(cell) else np.nan)
+        np.testing.assert_equal(actual[row, column], cell[(len(cell) - 1) // 2] if len(cell) else np.nan)
 
 
 def test_landscape_of_a_loss_at_the_end_shows_what_can_vanish(whole, folder):
@@ -237,16 +237,16 @@ def test_tallies_have_the_quantiles_and_shares_of_the_rows(whole):
 
 def check_adjoints(again, within=1e-8):
     """The adjoints are those of the row: the first, the largest, and at the lags, where these were measured."""
-    found, measured = adjoints(again), again.drawn.measures
+    actual, measured = adjoints(again), again.drawn.measures
     steps = len(again.drawn.x)
-    for side, logs in zip(("dh", "dC"), found, strict=True):
+    for side, logs in zip(("dh", "dC"), actual, strict=True):
         assert len(logs) == steps + 1
         assert logs[0] == pytest.approx(measured[f"log10_{side}0"], abs=within)
         assert logs.max() == pytest.approx(measured[f"log10_{side}_max"], abs=within)
         for lag in (1, 2, 5, 10, 20):
             if f"log10_{side}_lag_{lag}" in measured:
                 assert logs[-1 - lag] == pytest.approx(measured[f"log10_{side}_lag_{lag}"], abs=within)
-    return found
+    return actual
 
 
 def test_trace_has_the_adjoints_that_the_row_has(whole):
@@ -278,16 +278,16 @@ def test_trace_goes_below_the_range_of_floats(folder):
     for number, params in enumerate((shut, shut | {"W_hc": 1e-3}, only_h)):
         spec = specs.case("choice, last output, float32") | {"draws": 1, "steps": 1000}
         run = fastlstm.run(spec | {"params": {"default": 0.0, "W_y": 1.0} | params}, folder / f"shut {number}")
-        found = check_adjoints(replay(run.path, point=0, draw=0), within=0.01)
-        assert min(found.dh[0], found.dC[0]) < -400
-    assert found.dC[0] > -10
+        actual = check_adjoints(replay(run.path, point=0, draw=0), within=0.01)
+        assert min(actual.dh[0], actual.dC[0]) < -400
+    assert actual.dC[0] > -10
 
 
 def test_trace_of_a_long_draw_goes_beyond_floats_and_shows_its_orbit(folder):
     spec = specs.case("constant, sum of outputs") | {"draws": 2, "steps": 2000}
     run = fastlstm.run(spec | {"params": CHAOS | {"W_y": 1.0, "default": 0.0}}, folder / "long")
-    found = check_adjoints(replay(run.path, point=0, draw=1))
-    assert found.dh.max() > 400
+    actual = check_adjoints(replay(run.path, point=0, draw=1))
+    assert actual.dh.max() > 400
     with style.drawing():
         (drawn,) = trace.draw(RunData(run, "long", (0, 1)))
     assert len(drawn.figure.axes) == 4  # with the orbit
@@ -421,13 +421,13 @@ def answered(run):
 
 def verdict_tables(path):
     """The rows of each table of verdicts on a page, without their heads."""
-    found = []
+    actual = []
     for row in Parsed(path).rows:
         if row[:3] == ["estimate", "95% interval", "verdict"]:
-            found.append([])
-        elif found and row[2].endswith(("holds", "fails", "undecided")):
-            found[-1].append(row)
-    return found
+            actual.append([])
+        elif actual and row[2].endswith(("holds", "fails", "undecided")):
+            actual[-1].append(row)
+    return actual
 
 
 def test_every_number_of_the_verdicts_is_that_of_the_run(whole):
@@ -538,8 +538,8 @@ def test_figures_that_no_longer_fit_go_and_those_of_others_stay(short, folder, o
     for name in ("phase.png", "lags-3.png", "survival-dh-20.svg", "my own.png", "phase.gif"):
         (target / "figures" / name).write_bytes(b"old")
     report([short.path], out=target / "report.html")
-    found = {path.name for path in (target / "figures").iterdir()}
-    assert found == {"landscape.svg", "my own.png", "phase.gif"}
+    actual = {path.name for path in (target / "figures").iterdir()}
+    assert actual == {"landscape.svg", "my own.png", "phase.gif"}
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one(short, drawn, monkeypatch, only_landscape):

@@ -136,10 +136,10 @@ def test_shards_at_the_same_time_and_merged_are_the_undisturbed_run(tmp_path, un
         work = [pool.submit(fastlstm.run, specs.SHORT, path, threads=1, shard=(k, 3)) for k in (1, 2, 3)]
         for shard in work:
             shard.result()
-    found = status(path)
-    assert (found.draws, found.parts, found.finished, found.tables) == (12_000, 12, None, ())
-    assert len(found.sessions) == 3
-    assert sum(session["draws"] for session in found.sessions) == found.draws
+    actual = status(path)
+    assert (actual.draws, actual.parts, actual.finished, actual.tables) == (12_000, 12, None, ())
+    assert len(actual.sessions) == 3
+    assert sum(session["draws"] for session in actual.sessions) == actual.draws
     merged = fastlstm.merge(path)
     assert merged.status().finished is not None
     assert content_hash(path) == undisturbed_hash

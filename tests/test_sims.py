@@ -58,8 +58,8 @@ def test_replayed_inputs_are_what_the_script_records():
 
 def test_the_replayed_counterexample_explodes_as_the_derivation_says(tmp_path):
     run = fastlstm.run(ROOT / "sims" / "counterexample.toml", out=tmp_path / "run", overrides=["draws=64"])
-    found = run.draws(columns=["point", "log10_J_hh"])
-    recorded = found.log10_J_hh[found.point.astype(int) == 0]
+    actual = run.draws(columns=["point", "log10_J_hh"])
+    recorded = actual.log10_J_hh[actual.point.astype(int) == 0]
     assert recorded.nunique() == 1
     assert recorded.iloc[0] == pytest.approx(32.6154, abs=1e-3)  # log10 of 4.125e32
 

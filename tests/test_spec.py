@@ -200,9 +200,9 @@ def test_the_largest_sizes_are_legal():
     ],
 )
 def test_inputs_that_cannot_be_used(table, key, message):
-    found = problems(input=table)
-    assert key in [problem.key for problem in found]
-    assert message in next(problem.message for problem in found if problem.key == key)
+    actual = problems(input=table)
+    assert key in [problem.key for problem in actual]
+    assert message in next(problem.message for problem in actual if problem.key == key)
 
 
 @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ def test_inputs_that_cannot_be_used(table, key, message):
     ],
 )
 def test_losses_that_cannot_be_used(table, key, message):
-    found = {problem.key: problem.message for problem in problems(loss=table)}
-    assert message in found[key]
+    actual = {problem.key: problem.message for problem in problems(loss=table)}
+    assert message in actual[key]
 
 
 @pytest.mark.parametrize(

@@ -213,8 +213,8 @@ def test_a_tie_must_lead_to_an_untied_parameter():
         "params.b_i",
         "ties b_i to b_f, which is tied itself; tie it to an untied parameter",
     )
-    found = problems(tied + 'b_f = {grid = [1, {tied = {to = "b_i"}}]}')
-    assert {problem.key for problem in found} == {"params.b_i", "params.b_f"}
+    actual = problems(tied + 'b_f = {grid = [1, {tied = {to = "b_i"}}]}')
+    assert {problem.key for problem in actual} == {"params.b_i", "params.b_f"}
 
 
 def test_everything_can_be_tied_to_one_parameter_by_default():

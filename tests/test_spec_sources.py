@@ -55,8 +55,8 @@ def test_an_override_below_a_value_is_refused():
 
 
 def test_a_problem_that_an_override_brought_is_said_to_come_from_it():
-    found = problems("b_f = nan", "input.std=-1", "seed=x")
-    assert [(problem.source, problem.key) for problem in found] == [
+    actual = problems("b_f = nan", "input.std=-1", "seed=x")
+    assert [(problem.source, problem.key) for problem in actual] == [
         ("--set", "seed"),
         ("spec", "params.b_f"),
         ("--set", "input.std"),
@@ -129,8 +129,8 @@ def test_junk_of_every_kind_is_a_spec_error():
     ):
         with pytest.raises(SpecError):
             load(junk)
-    found = problems(steps=time(1), state={"h": object()}, input={"std": 1j}, loss={"kind": b"sum"})
-    assert {problem.key for problem in found} == {"steps", "state.h", "input.std", "loss.kind"}
+    actual = problems(steps=time(1), state={"h": object()}, input={"std": 1j}, loss={"kind": b"sum"})
+    assert {problem.key for problem in actual} == {"steps", "state.h", "input.std", "loss.kind"}
 
 
 def test_messages_hold_no_control_characters():

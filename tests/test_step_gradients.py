@@ -36,18 +36,18 @@ def test_every_value_of_every_step_is_right_to_50_digits_and_at_any_size(mode, s
         of_draw = (params[draw], x[draw], dy[draw], h0[draw], C0[draw], mode)
         true = exact.gradients(*of_draw, **window).steps
         for name in STEP_NAMES:
-            found, logs, signs = (each[draw] for each in (grads[name], grads.log10(name), grads.sign(name)))
+            actual, logs, signs = (each[draw] for each in (grads[name], grads.log10(name), grads.sign(name)))
             for t, value in enumerate(true[name]):
                 assert signs[t] == mp.sign(value), (draw, name, t)
                 log = exact.log10_abs(value)
                 if value == 0:
-                    assert found[t] == 0
+                    assert actual[t] == 0
                     assert logs[t] == -np.inf
                 elif -307 < log < 308:
-                    errors.append(float(abs((exact.number(found[t]) - value) / value)))
+                    errors.append(float(abs((exact.number(actual[t]) - value) / value)))
                 else:
                     beyond += 1
-                    assert found[t] == 0 or abs(found[t]) < 1e-307 or np.isinf(found[t])
+                    assert actual[t] == 0 or abs(actual[t]) < 1e-307 or np.isinf(actual[t])
                     assert abs(logs[t] - log) < 1e-12 * max(1, abs(log)), (draw, name, t)
     assert np.median(errors) < 1e-15
     assert np.quantile(errors, 0.99) < 1e-11

@@ -102,10 +102,10 @@ def test_read_rows_takes_columns_and_filters(odd):
 
 
 def test_counts_come_back_part_by_part(done):
-    found = {entry.part: table for entry, table in read_counts(done)}
-    assert list(found) == [part for part, _, _ in plan(3)]
+    actual = {entry.part: table for entry, table in read_counts(done)}
+    assert list(actual) == [part for part, _, _ in plan(3)]
     for part, first, draws in plan(3):
-        assert found[part].equals(counts_of(part.point, first, draws))
+        assert actual[part].equals(counts_of(part.point, first, draws))
 
 
 def test_table_comes_back_and_is_replaced_in_one_step(done):

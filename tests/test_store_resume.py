@@ -142,10 +142,10 @@ def test_status_of_ten_thousand_parts_looks_at_no_part(tmp_path):
             line = PartEntry(part, 8 * number, 8, 8, entry.rows, entry.footer, entry.counts)
             journal.write(part_line(line, RunId.of(SPEC["spec_hash"], 8)))
     stage = Stage()
-    found = status(tmp_path, disk=stage)
-    assert (found.parts, found.draws, found.rows) == (10_000, 80_000, 80_000)
-    assert found.draws_by_point == dict.fromkeys(range(4), 20_000)
-    assert found.bytes == 10_000 * (entry.rows.size + entry.counts.size)
+    actual = status(tmp_path, disk=stage)
+    assert (actual.parts, actual.draws, actual.rows) == (10_000, 80_000, 80_000)
+    assert actual.draws_by_point == dict.fromkeys(range(4), 20_000)
+    assert actual.bytes == 10_000 * (entry.rows.size + entry.counts.size)
     assert sorted(name for name, _ in stage.steps) == ["names", "read", "read"]
 
 

@@ -30,12 +30,12 @@ def extended(*arrays):
     return tuple(array.astype(np.longdouble) for array in arrays)
 
 
-def errors(found, true):
+def errors(actual, true):
     """For each draw the largest error relative to the largest component; below the normal range it is none."""
-    tiny = np.finfo(found.dtype).smallest_normal
-    found, true = (values.astype(np.longdouble).reshape(len(values), -1) for values in (found, true))
-    assert found.shape == true.shape
-    size, gap = np.abs(true).max(axis=1), np.abs(found - true).max(axis=1)
+    tiny = np.finfo(actual.dtype).smallest_normal
+    actual, true = (values.astype(np.longdouble).reshape(len(values), -1) for values in (actual, true))
+    assert actual.shape == true.shape
+    size, gap = np.abs(true).max(axis=1), np.abs(actual - true).max(axis=1)
     return np.where(gap <= tiny, 0, gap / np.where(size == 0, tiny, size)).astype(float)
 
 
@@ -73,10 +73,10 @@ gates = pytest.mark.parametrize("saturated", [False, True], ids=["open", "satura
 @gates
 def test_trace_is_the_twins(draws, steps, dtype, saturated):
     params, x, _, h0, C0 = example(1, draws, steps, dtype, saturated=saturated)
-    found = fastlstm.forward(params, x, h0=h0, C0=C0)
+    actual = fastlstm.forward(params, x, h0=h0, C0=C0)
     true = naive.forward(*extended(params, x, h0, C0))
     for name in COLUMNS:
-        column, true_column = getattr(found, name), getattr(true, name)
+        column, true_column = getattr(actual, name), getattr(true, name)
         assert column.dtype == dtype
         assert column.shape == (draws, steps)
         if name in "fioy":  # a gate is right in every digit, however near to 0
@@ -93,14 +93,14 @@ def test_trace_is_the_twins(draws, steps, dtype, saturated):
 @pytest.mark.parametrize("mode", MODES)
 def test_gradients_are_the_twins(draws, steps, dtype, saturated, mode):
     params, x, dy, h0, C0 = example(1, draws, steps, dtype, saturated=saturated)
-    found = fastlstm.gradients(params, x, dy, h0=h0, C0=C0, mode=mode)
+    actual = fastlstm.gradients(params, x, dy, h0=h0, C0=C0, mode=mode)
     true = naive.gradients(*extended(params, x, dy, h0, C0), mode)
     for name in ("params", "x", "h0", "C0"):
-        assert getattr(found, name).dtype == dtype
-        assert_rounding(errors(getattr(found, name), getattr(true, name)), dtype)
+        assert getattr(actual, name).dtype == dtype
+        assert_rounding(errors(getattr(actual, name), getattr(true, name)), dtype)
     for first in range(0, 12, 3):  # each gate by itself, so that a shut one hides behind no open one
         of_gate = slice(first, first + 3)
-        assert_rounding(errors(found.params[:, of_gate], true.params[:, of_gate]), dtype)
+        assert_rounding(errors(actual.params[:, of_gate], true.params[:, of_gate]), dtype)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -126,10 +126,10 @@ def test_gradients_keep_their_error_bounds_over_the_whole_cube_of_weights(mode, 
 def test_gradients_of_sequences_longer_than_any_working_memory_are_the_twins(mode, steps):
     params, x, dy, h0, C0 = example(3, 9, steps)
     params[:, GATE_BIASES[0]] += 4  # memory that reaches across any seam
-    found = fastlstm.gradients(params, x, dy, h0=h0, C0=C0, mode=mode)
+    actual = fastlstm.gradients(params, x, dy, h0=h0, C0=C0, mode=mode)
     true = naive.gradients(params, x, dy, h0, C0, mode)
     for name in ("params", "x", "h0", "C0"):
-        assert errors(getattr(found, name), getattr(true, name)).max() < 1e-10
+        assert errors(getattr(actual, name), getattr(true, name)).max() < 1e-10
 
 
 def test_truncations_send_nothing_to_the_initial_state_but_through_the_cell():
@@ -164,8 +164,8 @@ def test_gradients_are_the_slopes_of_the_loss():
         moved = at + step * np.concatenate([np.eye(len(at)), -np.eye(len(at))])
         y = fastlstm.forward(moved[:, :14], moved[:, 14:-2], h0=moved[:, -2], C0=moved[:, -1]).y
         up, down = np.split((dy[draw] * y).sum(axis=1), 2)
-        found = np.concatenate([grads.params[draw], grads.x[draw], [grads.h0[draw], grads.C0[draw]]])
-        np.testing.assert_allclose(found, (up - down) / (2 * step), rtol=1e-6, atol=1e-9)
+        actual = np.concatenate([grads.params[draw], grads.x[draw], [grads.h0[draw], grads.C0[draw]]])
+        np.testing.assert_allclose(actual, (up - down) / (2 * step), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -414,8 +414,8 @@ def test_gradient_explodes_through_the_output_gate_with_forget_gate_open_and_inp
     trace = fastlstm.forward(params, x, h0=0.36, C0=0.9)
     assert trace.f.min() >= 0.9992
     assert trace.i.max() <= 0.001142
-    found = [growth(params, x[:steps]) for steps in (10, 20, 40, 60)]
-    np.testing.assert_allclose(found, [2.62888e5, 7.04118e10, 5.09657e21, 4.12514e32], rtol=1e-5)
+    actual = [growth(params, x[:steps]) for steps in (10, 20, 40, 60)]
+    np.testing.assert_allclose(actual, [2.62888e5, 7.04118e10, 5.09657e21, 4.12514e32], rtol=1e-5)
 
 
 def test_gradient_does_not_explode_with_W_ho_below_four():

@@ -42,14 +42,14 @@ def main() -> int:
     screen = Console()
     if (load := machine.load()) > machine.BUSY and not options.page:
         screen.print(f"[yellow]This machine is busy: its load average is {load}. The figures will suffer.[/]")
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     for name in () if options.page else options.sections or SECTIONS:
-        found[name] = run_section(name, quick=options.quick, screen=screen)
+        measured[name] = run_section(name, quick=options.quick, screen=screen)
         if options.write:
-            STORE.write_text(json.dumps(stored | found, indent=1) + "\n")
-    show_targets({key: value for part in found.values() for key, value in part["figures"].items()}, screen)
+            STORE.write_text(json.dumps(stored | measured, indent=1) + "\n")
+    show_targets({key: value for part in measured.values() for key, value in part["figures"].items()}, screen)
     if options.write or options.page:
-        write_page(stored | found)
+        write_page(stored | measured)
         screen.print("written: docs/performance.md and docs/performance.png")
     return 0
 

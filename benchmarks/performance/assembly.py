@@ -48,9 +48,9 @@ def blocks_of(assembly: str) -> list[Block]:
             if texts[-1]:
                 texts.append([])
             place[label[1]] = len(texts) - 1
-        elif found := _INSTRUCTION.match(line):
-            texts[-1].append((found[1], found[2] or ""))
-            if found[1].startswith(("j", "ret")):
+        elif measured := _INSTRUCTION.match(line):
+            texts[-1].append((measured[1], measured[2] or ""))
+            if measured[1].startswith(("j", "ret")):
                 texts.append([])
     blocks = []
     for number, text in enumerate(texts):
@@ -79,26 +79,26 @@ def loops_of(blocks: list[Block]) -> list[Loop]:
                     if (place := waiting.pop()) not in body:
                         body.add(place)
                         waiting += before[place]
-    found = []
+    measured = []
     for body in bodies.values():
         inner = (other for other in bodies.values() if other < body)
-        found.append(Loop(frozenset(body), frozenset().union(*inner)))
-    return found
+        measured.append(Loop(frozenset(body), frozenset().union(*inner)))
+    return measured
 
 
 def _dominators(blocks: list[Block], before: list[set[int]]) -> list[set[int]]:
     """For each block those that every way to it passes through, itself included."""
     every = set(range(len(blocks)))
-    found = [{0}, *(set(every) for _ in blocks[1:])]
+    measured = [{0}, *(set(every) for _ in blocks[1:])]
     changed = True
     while changed:
         changed = False
         for number in range(1, len(blocks)):
-            ways = [found[place] for place in before[number]]
+            ways = [measured[place] for place in before[number]]
             new = {number} | (set.intersection(*ways) if ways else set())
-            changed = changed or new != found[number]
-            found[number] = new
-    return found
+            changed = changed or new != measured[number]
+            measured[number] = new
+    return measured
 
 
 def operations(blocks: list[Block], which: Iterable[int], register: str) -> Operations:

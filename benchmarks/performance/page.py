@@ -100,15 +100,15 @@ def _with(value: float, unit: str) -> str:
     return f"{shown(value)}{unit}" if unit in ("x", "%") else f"{shown(value)} {unit}"
 
 
-def _section(name: str, found: Mapping[str, Any]) -> Iterator[str]:
+def _section(name: str, measured: Mapping[str, Any]) -> Iterator[str]:
     module = importlib.import_module(f"benchmarks.performance.sections.{name}")
     yield from ("", f"## {module.TITLE}", "", module.TEXT)
-    for table in gathered([Table(**stored) for stored in found["tables"]]):
+    for table in gathered([Table(**stored) for stored in measured["tables"]]):
         yield from ("", f"### {table.title}", "")
         if table.note:
             yield from (table.note, "")
         yield from _markdown(table.columns, table.rows)
-    for reason in found["left_out"]:
+    for reason in measured["left_out"]:
         yield from ("", f"Left out: {reason}")
 
 
@@ -174,5 +174,5 @@ def _machine(machine: Mapping[str, Any]) -> str:
 
 
 def _runs(sections: Mapping[str, Any]) -> list[list[Cell]]:
-    found = [(name, sections[name]) for name in SECTIONS if name in sections]
-    return [[name, part["date"], part["seconds"], part["load_before"]] for name, part in found]
+    measured = [(name, sections[name]) for name in SECTIONS if name in sections]
+    return [[name, part["date"], part["seconds"], part["load_before"]] for name, part in measured]

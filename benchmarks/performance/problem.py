@@ -37,12 +37,12 @@ class Problem:
     def solution(self) -> Array:
         return self.solve()
 
-    def check(self, name: str, found: Array) -> float:
+    def check(self, name: str, measured: Array) -> float:
         """The median error of a peer's gradients of the first draws. Raises WrongGradients."""
-        if found.dtype != self.dtype:
-            raise WrongGradients(f"{name} computed in {found.dtype} instead of {self.dtype}")
-        truth = self.solution[: len(found)].astype(np.float64)
-        errors = np.abs(found - truth).max(axis=1) / np.abs(truth).max(axis=1)
+        if measured.dtype != self.dtype:
+            raise WrongGradients(f"{name} computed in {measured.dtype} instead of {self.dtype}")
+        truth = self.solution[: len(measured)].astype(np.float64)
+        errors = np.abs(measured - truth).max(axis=1) / np.abs(truth).max(axis=1)
         for share, most in TOLERANCE[self.dtype].items():
             error = np.quantile(errors, share)
             if not error < most:

@@ -75,7 +75,7 @@ def interleave(
 
     With `warm_up`, one run of each before is not counted.
     """
-    found = {contestant.name: Times() for contestant in contestants}
+    measured = {contestant.name: Times() for contestant in contestants}
     gc.collect()
     for contestant in contestants if warm_up else ():
         _turn(contestant)
@@ -85,10 +85,10 @@ def interleave(
         place = first % len(contestants)
         for contestant in (*contestants[place:], *contestants[:place]):
             wall, processor = _turn(contestant)
-            found[contestant.name].wall.append(wall / contestant.units)
-            found[contestant.name].processor.append(processor / contestant.units)
+            measured[contestant.name].wall.append(wall / contestant.units)
+            measured[contestant.name].processor.append(processor / contestant.units)
         first += 1
-    return found
+    return measured
 
 
 def _turn(contestant: Contestant) -> tuple[float, float]:

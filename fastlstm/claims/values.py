@@ -90,10 +90,10 @@ def _at_corners(function: Callable[[Array, Array], Array], a: Numbers, b: Number
     return Numbers(np.minimum.reduce(corners), np.maximum.reduce(corners))
 
 
-def _unknown_where(unknown: NDArray[np.bool_], found: Numbers) -> Numbers:
-    if found.exact:
-        return found
-    return Numbers(np.where(unknown, np.nan, found.low), np.where(unknown, np.nan, found.high))
+def _unknown_where(unknown: NDArray[np.bool_], numbers: Numbers) -> Numbers:
+    if numbers.exact:
+        return numbers
+    return Numbers(np.where(unknown, np.nan, numbers.low), np.where(unknown, np.nan, numbers.high))
 
 
 def negative(a: Numbers) -> Numbers:

@@ -75,16 +75,16 @@ class _Judge:
         chains = points.chains(self.evidence.axes, ordering.axis, self.points)
         steps = sum(len(chain) - 1 for chain in chains)
         for chain in chains:
-            found, taken = [], []
+            estimates, taken = [], []
             for estimate, step in self._along(chain, (ERROR, ERROR / steps)):
-                found.append(estimate)
+                estimates.append(estimate)
                 if step:
                     verdict = ordering.verdict(self.claim.tolerance, *step)
                     taken.append((VERDICTS.index(verdict), -ordering.room(step[0]), verdict, step[1]))
             for number, point in enumerate(chain):
                 # the worse one of the steps to this point and from it
                 _, short, verdict, corrected = max(taken[max(0, number - 1) : number + 1])
-                yield _row(point, found[number], corrected, verdict, -short) | {"predicted": np.nan}
+                yield _row(point, estimates[number], corrected, verdict, -short) | {"predicted": np.nan}
 
     def _along(
         self, chain: points.Indices, errors: Sequence[float]

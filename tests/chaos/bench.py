@@ -136,8 +136,8 @@ class Bench:
             with suppress(*REFUSALS):
                 wrong += _differences(store.read_table(run, name), table)
         with suppress(*REFUSALS):
-            found = store.status(run)
-            if found.finished and found.draws == POINTS * DRAWS:
+            actual = store.status(run)
+            if actual.finished and actual.draws == POINTS * DRAWS:
                 wrong += _differences(fastlstm.read(run).overall(), self.overall)
         return wrong
 

@@ -93,12 +93,12 @@ def pretend_to_be(*, version: str | None = None, kernel: str | None = None) -> N
     plain = session.provenance
 
     def provenance(dtype: str) -> dict[str, Any]:
-        found = plain(dtype)
+        actual = plain(dtype)
         if version is not None:
-            found["versions"] |= {"fastlstm": version}
+            actual["versions"] |= {"fastlstm": version}
         if kernel is not None:
-            found["kernel"] = kernel
-        return found
+            actual["kernel"] = kernel
+        return actual
 
     session.provenance = provenance
 

@@ -37,9 +37,9 @@ def begin(run: Path, spec: Path, *, part_draws: int) -> None:
 
 def stored_ids(run: Path) -> list[tuple[int, int]]:
     """Point and draw of every row in every file that a reader's glob matches, without fastlstm."""
-    found = []
+    actual = []
     for file in sorted(run.glob("draws/point=*/*.parquet")):
         point = int(file.parent.name.removeprefix("point="))
         draws = pq.read_table(file, columns=["draw"], partitioning=None)["draw"]
-        found += [(point, draw) for draw in draws.to_pylist()]
-    return found
+        actual += [(point, draw) for draw in draws.to_pylist()]
+    return actual

@@ -52,19 +52,19 @@ def mutated(text, random_choices):
 
 
 def change_value(text, choices):
-    found = list(re.finditer(r"= *([^\n]+)", text)) + list(re.finditer(r"[-+]?\d[\d._e]*", text))
-    if not found:
+    actual = list(re.finditer(r"= *([^\n]+)", text)) + list(re.finditer(r"[-+]?\d[\d._e]*", text))
+    if not actual:
         return text
-    match = choices.choice(found)
+    match = choices.choice(actual)
     start, end = match.span(match.lastindex or 0)
     return text[:start] + choices.choice(VALUES) + text[end:]
 
 
 def change_word(text, choices):
-    found = list(re.finditer(r"[A-Za-z_]+", text))
-    if not found:
+    actual = list(re.finditer(r"[A-Za-z_]+", text))
+    if not actual:
         return text
-    start, end = choices.choice(found).span()
+    start, end = choices.choice(actual).span()
     return text[:start] + choices.choice([*WORDS, "", text[start : end - 1], text[start:end] * 2]) + text[end:]
 
 

@@ -72,10 +72,10 @@ class Unrolled:
             of = [kind(column) for column in params]
             dr.enable_grad(of)
             dr.backward(self.total(of, x, problem.steps))
-            found = [dr.grad(column) for column in of]
-            dr.eval(found)
+            measured = [dr.grad(column) for column in of]
+            dr.eval(measured)
             dr.sync_thread()
-            return found
+            return measured
 
         return Ready(gradients, batch, lambda: np.stack([column.numpy() for column in gradients()], axis=1))
 

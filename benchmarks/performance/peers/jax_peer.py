@@ -67,8 +67,8 @@ class Jax:
         program = gradient(setting["unroll"], mapped=mapped)
 
         def solution() -> Any:
-            found = np.asarray(program(*arguments))
-            return found if mapped else found.T
+            measured = np.asarray(program(*arguments))
+            return measured if mapped else measured.T
 
         return Ready(lambda: jax.block_until_ready(program(*arguments)), batch, solution, setting["at_once"])
 

@@ -13,7 +13,7 @@ and the most memory that the process ever held."""
 
 
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
-    found = Findings()
+    measured = Findings()
     tell("draws: filling the cache")
     Child.run(dtype="float32", draws=1000, steps=10, rows="none")
     table = Table("Draws", ["draws", "seconds", "ns a draw", "peak, MB"])
@@ -21,8 +21,8 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         tell(f"draws: {draws:,}")
         child = Child.run(dtype="float32", draws=draws, steps=10, rows="none")
         table.rows.append([draws, child.run_seconds, 1e9 * child.run_seconds / draws, child.peak / 1e6])
-        found.series.setdefault("draws", []).append((draws, child.run_seconds))
+        measured.series.setdefault("draws", []).append((draws, child.run_seconds))
         if draws == 10**8:
-            found.figures["peak_memory"] = child.peak / 1e6
-    found.tables.append(table)
-    return found
+            measured.figures["peak_memory"] = child.peak / 1e6
+    measured.tables.append(table)
+    return measured

@@ -61,9 +61,9 @@ def count(dtype: str) -> Count:
     register = max(REGISTERS, key=lambda name: text.count(f"%{name}"))
     loops = loops_of(blocks)
     own = [(operations(blocks, loop.blocks - loop.inside, register), loop) for loop in loops]
-    forward = max((found for found, loop in own if found.shifts and not loop.inside), default=None)
-    outputs = max((found for found, _ in own if forward and 5 * found.shifts == forward.shifts), default=None)
-    backward = max(((found, loop) for found, loop in own if not found.shifts), default=None, key=lambda pair: pair[0])
+    forward = max((code for code, loop in own if code.shifts and not loop.inside), default=None)
+    outputs = max((code for code, _ in own if forward and 5 * code.shifts == forward.shifts), default=None)
+    backward = max(((code, loop) for code, loop in own if not code.shifts), default=None, key=lambda pair: pair[0])
     if forward is None or outputs is None or backward is None:
         raise ValueError("no loops over time were found in the compiled code; they are looked for on x86-64 only")
     return Count(register, forward, outputs, backward[0], _around(blocks, loops, backward[1], register))
@@ -122,7 +122,7 @@ def rate(name: str, loop: Any, dtype: str, register: str, times: int) -> Contest
 
 
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
-    found = Findings()
+    findings = Findings()
     table = Table("Instructions for a register of draws and a step", ["", "float32", "float64"])
     columns: list[list[float | int | str]] = []
     for dtype in ("float32", "float64"):
@@ -130,8 +130,8 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         try:
             counted = count(dtype)
         except ValueError as error:
-            found.left_out.append(str(error))
-            return found
+            findings.left_out.append(str(error))
+            return findings
         tell(f"limit, {dtype}: measuring")
         inputs = Problem(dtype, 2**20 // 100 // 256 * 256, 100)
         times = interleave(
@@ -145,7 +145,7 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         fma_ns, passes, spent = (min(times[name].processor) * 1e9 for name in ("fma", "passes", "gradients"))
         parts = (counted.forward, 1), (counted.outputs, 1), (counted.backward, 1), (counted.chunk, CHUNK[dtype])
         bound = sum(part.arithmetic / steps for part, steps in parts) * fma_ns / LANES
-        found.figures[f"bound_{dtype}"] = 100 * bound / spent
+        findings.figures[f"bound_{dtype}"] = 100 * bound / spent
         columns.append(
             [
                 f"{LANES} in {counted.register}", counted.forward.arithmetic, counted.outputs.arithmetic,
@@ -160,5 +160,5 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         "share of the bound, %", "the two passes alone, ns a step and draw", "their share of the bound, %",
     )  # fmt: skip
     table.rows = [list(row) for row in zip(names, *columns, strict=True)]
-    found.tables.append(table)
-    return found
+    findings.tables.append(table)
+    return findings
