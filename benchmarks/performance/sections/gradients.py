@@ -93,16 +93,18 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
     measured.tables.append(Table("Contestants", ["", "what it is"], [[peer.name, peer.note] for peer in peers]))
     for dtype in ("float32", "float64"):
         best: dict[str, Setting] = {}
+        able = list(peers)  # what is too long for a peer in one type may be the shortest in the next
         for steps in (100, 10, 1000) if effort.thorough else (100,):
             inputs = problem(dtype, steps)
             entries = []
-            for peer in list(peers):
+            for peer in list(able):
                 tell(f"gradients, {dtype}, T = {steps}: tuning {peer.name}")
                 try:
                     entries.append(enter(peer, inputs, best.get(peer.name), effort.thorough))
                 except Missing as error:
-                    measured.left_out.append(f"{peer.name}: {error}")
-                    peers.remove(peer)
+                    if (reason := f"{peer.name}: {error}") not in measured.left_out:
+                        measured.left_out.append(reason)
+                    able.remove(peer)
                     continue
                 best.setdefault(peer.name, entries[-1].setting)
             tell(f"gradients, {dtype}, T = {steps}: measuring")
