@@ -1,6 +1,7 @@
 """How many threads there are, and work shared among them in a fixed order."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,19 @@ def available_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def once_a_thread(make: Callable[[], Result]) -> Callable[[], Result]:
+    """A function that gives each thread what `make` made for it, the first time."""
+    own = threading.local()
+
+    def get() -> Result:
+        if not hasattr(own, "made"):
+            own.made = make()
+        made: Result = own.made
+        return made
+
+    return get
 
 
 def in_order(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastlstm
-from fastlstm.threads import in_order
+from fastlstm.threads import in_order, once_a_thread
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 17])
@@ -27,6 +27,20 @@ def test_no_more_tasks_are_taken_than_threads_and_two_ahead():
     for done in range(90):
         assert next(results) == done
         assert len(taken) <= done + 1 + 2 + 2
+
+
+def test_what_a_thread_makes_once_it_keeps_for_itself():
+    together = threading.Barrier(2)
+    own = once_a_thread(object)
+
+    def twice(task):
+        together.wait(timeout=60)
+        return own(), own()
+
+    (one, again), (other, once_more) = in_order(twice, range(2), threads=2)
+    assert one is again
+    assert other is once_more
+    assert one is not other
 
 
 def test_gradients_may_be_asked_for_in_a_signal_handler_that_interrupts_gradients():

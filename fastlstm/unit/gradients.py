@@ -12,7 +12,7 @@ from fastlstm.kernel.passes import allocate_scratch, memory_kind
 from fastlstm.kernel.step_gradients import NAMES, Filled, allocate_filled, allocate_steps, build_step_gradients
 from fastlstm.kernel.suspicion import AFTER
 from fastlstm.names import PARAMETERS
-from fastlstm.threads import in_order
+from fastlstm.threads import in_order, once_a_thread
 from fastlstm.unit.inputs import (
     Array,
     Inputs,
@@ -205,10 +205,10 @@ def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = No
         x = np.empty((draws, steps if inputs else 0), task.units.dtype)
         out = Gradients(params, x, h0=state[:, 0], C0=state[:, 1])
     filled = out
+    scratch = once_a_thread(lambda: allocate_scratch(task.arithmetic, steps, inputs=inputs))
 
     def work(part: slice) -> None:
-        scratch = allocate_scratch(task.arithmetic, steps, inputs=inputs)
-        kernel(*task.arguments(part), scratch, filled.params[part], state[part], filled.x[part], suspect[part])
+        kernel(*task.arguments(part), scratch(), filled.params[part], state[part], filled.x[part], suspect[part])
 
     task.run(work)
     filled.h0[:], filled.C0[:] = state.T
@@ -256,11 +256,12 @@ def _fill_steps(task: Task) -> Filled:
     kernel = build_step_gradients(task.arithmetic, task.mode, task.loss, task.readout)
     out: Filled = allocate_filled(task.arithmetic, draws, steps)
 
+    scratch = once_a_thread(lambda: allocate_scratch(task.arithmetic, steps, inner=True))
+    rows = once_a_thread(lambda: allocate_steps(task.arithmetic, steps))
+
     def work(part: slice) -> None:
-        scratch = allocate_scratch(task.arithmetic, steps, inner=True)
-        rows = allocate_steps(task.arithmetic, steps)
         sliced = [array[:, part] if array.ndim == 3 else array[part] for array in out]
-        kernel(*task.arguments(part), scratch, rows, *sliced)
+        kernel(*task.arguments(part), scratch(), rows(), *sliced)
 
     task.run(work)
     return out

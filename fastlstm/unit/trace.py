@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from fastlstm.kernel import arrays
 from fastlstm.kernel.passes import allocate_scratch, memory_kind
 from fastlstm.kernel.suspicion import AFTER
-from fastlstm.threads import in_order
+from fastlstm.threads import in_order, once_a_thread
 from fastlstm.unit.inputs import Array, Inputs, Params, Readout, choice, inputs, size_in_words
 
 
@@ -83,9 +83,10 @@ def _rows(units: Inputs, readout: str, arithmetic: str) -> Array:
     out = np.empty((7, *units.x.shape), dtype)
     suspect = np.empty((len(units.x), 1), dtype)
 
+    scratch = once_a_thread(lambda: allocate_scratch(arithmetic, units.x.shape[1]))
+
     def work(part: slice) -> None:
-        scratch = allocate_scratch(arithmetic, units.x.shape[1])
-        fill(computed.params[part], computed.state[part], computed.x[part], scratch, out[:, part], suspect[part])
+        fill(computed.params[part], computed.state[part], computed.x[part], scratch(), out[:, part], suspect[part])
 
     tasks, threads = units.slices()
     for _ in in_order(work, tasks, threads=threads):
