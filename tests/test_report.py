@@ -20,9 +20,11 @@ from fastlstm.report.adjoints import adjoints
 from fastlstm.report.answer import answer
 from fastlstm.report.compare import differences
 from fastlstm.report.run_data import RunData
+from fastlstm.report.tally import Tally
 from fastlstm.report.write import UnknownFormat, draw_all, report
 from fastlstm.store import NotReplaceable
 from fastlstm.store.disk import Disk
+from fastlstm.tables.counts import bin_edges
 
 # One of each verdict, and one of more points than are shown at once
 CLAIMS = [
@@ -331,6 +333,18 @@ def test_survival_has_curves_along_the_axis_that_changes_the_tail_most(whole, sh
     assert survival.telling_axis(RunData(short, "short"), "log10_dh_max") == "b_f"
     seen = RunData(whole, "whole")
     assert survival.telling_axis(seen, "log10_J_hh", np.array([0, 1])) == "default_normal_std"  # T is the same there
+
+
+def test_a_curve_of_survival_counts_only_the_draws_above():
+    bins, counts = np.array([-64, 8, 64]), np.array([997, 2, 1])
+    lower, upper = bin_edges(bins, 1 / 32)
+    tally = Tally(bins, counts, lower[0], upper[2], 1 / 32)
+    values, above = survival.curve(tally, -1.0)
+    assert lower[0] < -1 < lower[1]
+    assert values.tolist() == [-1.0, lower[1], lower[2], upper[2]]
+    assert above.tolist() == [0.003, 0.003, 0.001, 0.001]  # of each value and of all since the one before
+    assert [len(part) for part in survival.curve(tally, upper[2] + 1)] == [0, 0]
+    assert [tally.share_above(log) for log in (-0.5, 1.0)] == [0.003, 0.001]
 
 
 def test_of_many_rows_the_first_draws_of_each_point_are_read(short, monkeypatch):
