@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import fastlstm
-from fastlstm.report import cell, choose, claim_figure, gate_gradients, panels, phase, style
+from fastlstm.report import cell, choose, claim_figure, gate_gradients, lags, panels, phase, style
 from fastlstm.report.end_labels import _apart, spread
 from fastlstm.report.numbers import MINUS
 from fastlstm.report.run_data import RunData
@@ -149,6 +149,29 @@ def test_shares_above_zero_are_drawn_over_the_axes_with_wilson_intervals(tmp_pat
     assert (table["low"] <= table["estimate"]).all()
     assert (table["estimate"] <= table["high"]).all()
     assert panels.arranged(table, ["default_normal_std"]).along == "default_normal_std"
+
+
+@pytest.mark.parametrize(
+    ("over", "reached", "said"),
+    [
+        # T = 10 has no lag beyond 5: that it is above the threshold there is no sign of a gradient that fades
+        ("steps", {"10": [1, 1, 1], "100": [1, 1, 1, 1, 0, 0]}, "to lag 10 with T = 100"),
+        ("steps", {"10": [1, 0, 0], "100": [1, 1, 1, 1, 0, 0]}, "to lag 10 with T = 100, to lag 1 with T = 10"),
+        ("state_h", {"0.36": [1, 1, 1], "uniform(low=-1, high=1)": [1, 1, 1]}, "at every lag and point"),
+        ("b_f", {"0": [1, 0, 0], "4": [1, 0, 0]}, "to lag 1 at every point"),
+        ("b_f", {"0": [0, 0, 0], "4": [1, 1, 1]}, "to lag 5 with b_f = 4, to lag 0 with b_f = 0"),
+        ("preset", {"keras": [1, 0, 0], "chrono": [1, 1, 1]}, "to lag 5 with chrono, to lag 1 with keras"),
+    ],
+)
+def test_what_the_lags_say_is_where_the_median_falls(over, reached, said):
+    run = SimpleNamespace(spec=SimpleNamespace(measure=SimpleNamespace(vanished=1e-6)))
+    ladder = [1, 2, 5, 10, 20, 50]
+    lines = [
+        lags.Line(name, ladder[: len(above)], np.where(above, -1.0, -9.0)[:, None] + np.zeros(5), 300)
+        for name, above in reached.items()
+    ]
+    finding = lags._finding(run, "dC", over, [("", lines)])
+    assert finding == f"The median of |dC| stays above 1e{MINUS}6 {said} (n = 300 each)"
 
 
 def test_ticks_of_a_narrow_scale_differ():
