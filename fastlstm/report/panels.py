@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastlstm.report.end_labels import label_end
 from fastlstm.report.figure import sheet
-from fastlstm.report.numbers import label, number, percent
+from fastlstm.report.numbers import digits_apart, interval, label, number, percent
 from fastlstm.report.style import BLUE, GREEN, INK, MUTED, NARROW, VERMILION, WIDE, plain_ticks, shades
 
 _MOST_LINES = 10
@@ -212,10 +212,10 @@ def draw_dot(axes: Axes, row: pd.Series, quantity: Quantity) -> Axes:
     axes.hlines(0, *ends, color=colour, linewidth=3)
     at = float(np.clip(row["estimate"], low, high))
     axes.plot(at, 0, _MARKS[verdict], color=colour, markerfacecolor=inside, markersize=9)
-    words = percent(row["estimate"]) if quantity.is_share else number(row["estimate"], digits=4)
-    ends_said = [number(100 * row[end] if quantity.is_share else row[end], digits=4) for end in ("low", "high")]
+    digits = digits_apart(row["low"], row["high"])
+    words = percent(row["estimate"]) if quantity.is_share else number(row["estimate"], digits=digits)
     side = "left" if row["estimate"] < (low + high) / 2 else "right"
-    text = f"{words} ({ends_said[0]} to {ends_said[1]}{'%' if quantity.is_share else ''})"
+    text = f"{words} ({interval(row['low'], row['high'], share=quantity.is_share)})"
     axes.annotate(text, (at, 0.55), ha=side, fontsize=9.5)
     axes.set_ylim(-0.6, 1)
     axes.set_yticks([])
