@@ -12,6 +12,7 @@ from matplotlib.text import Text
 import fastlstm
 from fastlstm.report import cell, choose, claim_figure, gate_gradients, lags, panels, phase, style
 from fastlstm.report.end_labels import _apart, spread
+from fastlstm.report.figure import finish, sheet
 from fastlstm.report.numbers import MINUS
 from fastlstm.report.run_data import RunData
 from fastlstm.report.write import draw_all
@@ -181,6 +182,18 @@ def test_ticks_of_a_narrow_scale_differ():
         style.plain_ticks(axes.yaxis)
         labels = [axes.yaxis.get_major_formatter()(at, None) for at in axes.get_yticks() if low <= at <= high]
         assert len(set(labels)) == len(labels) >= 2
+
+
+def test_ticks_are_written_like_the_numbers_of_the_page():
+    figure, axes = sheet(4.0)
+    image = axes.imshow([[-0.001, 0.0], [0.001, 0.0005]], extent=(0, 1, 0, 16_000), aspect="auto")
+    bar = figure.colorbar(image, ax=axes)
+    finish(figure, "none", "No title")
+    figure.draw_without_rendering()
+    shown = [[text.get_text() for text in axis.get_ticklabels()] for axis in (axes.xaxis, axes.yaxis, bar.ax.yaxis)]
+    assert {"0", "0.2", "1"} < set(shown[0])
+    assert {"0", "2000", "12,000"} < set(shown[1])
+    assert {"0", f"{MINUS}5e{MINUS}4", "0.001"} < set(shown[2])
 
 
 def test_labels_move_apart_and_stay_in_the_panel():
