@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 import specs
 from matplotlib.figure import Figure
@@ -125,6 +126,21 @@ def test_a_claim_is_drawn_at_its_estimates_along_the_axis_it_speaks_of(run):
     ends = sorted((segment[0][1], segment[1][1]) for segment in intervals)
     np.testing.assert_allclose(ends, sorted(zip(table["low"], table["high"], strict=True)))
     assert [label.get_text() for label in axes.get_xticklabels()] == [f"{MINUS}2", "1", "4"]
+
+
+def test_lines_say_which_axis_they_are_of():
+    quantity = panels.Quantity("share(vanished)", is_share=True, operator="<")
+    for lines, named in (("b_f", True), ("default_normal_std", False)):
+        points = [(at, level, width) for at in (1, 2) for level in (0.5, 8.0) for width in (10, 20)]
+        table = pd.DataFrame(points, columns=["b_i", lines, "steps"])
+        table = table.assign(estimate=0.2, low=0.1, high=0.3, predicted=0.5, tolerance=0.0, verdict="holds")
+        for few in (table, table[table["steps"] == 10]):
+            arrangement = panels.Arrangement("b_i", lines, ("steps",) if few is table else ())
+            with style.drawing():
+                figure = panels.draw(few, quantity, arrangement)
+            texts = [text.get_text() for text in figure.findobj(Text)]
+            assert (f"{lines} = 8" in texts) == named
+            assert any(text.endswith(f"a line for each {lines}") for text in texts) != named
 
 
 def test_a_prediction_is_a_line_with_a_band_and_a_claim_of_one_point_a_dot(run):
