@@ -16,6 +16,7 @@ from fastlstm.report.end_labels import _apart, spread
 from fastlstm.report.figure import finish, sheet
 from fastlstm.report.numbers import MINUS
 from fastlstm.report.run_data import RunData
+from fastlstm.report.tally import Tally
 from fastlstm.report.write import draw_all
 from fastlstm.spec import load
 
@@ -189,6 +190,16 @@ def test_what_the_lags_say_is_where_the_median_falls(over, reached, said):
     ]
     finding = lags._finding(run, "dC", over, [("", lines)])
     assert finding == f"The median of |dC| stays above 1e{MINUS}6 {said} (n = 300 each)"
+
+
+@pytest.mark.parametrize(("values", "joined"), [([10, 100], True), (["0.36", "uniform(low=-1, high=1)"], False)])
+def test_medians_are_joined_only_where_their_axis_has_an_order(values, joined):
+    tally = Tally(np.array([8]), np.array([300]), 0.25, 0.26, 1 / 32)
+    run = SimpleNamespace(axes=lambda: {"axis": values}, levels=lambda _: dict.fromkeys(values), tally=lambda *_: tally)
+    with style.drawing():
+        (axes,) = phase._quantiles(run).figure.axes
+    (medians,) = [line for line in axes.lines if line.get_marker() == "o"]
+    assert (medians.get_linestyle() != "None") == joined
 
 
 def test_ticks_of_a_narrow_scale_differ():
