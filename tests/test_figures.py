@@ -4,16 +4,19 @@ from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 import specs
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import fastlstm
-from fastlstm.report import cell, choose, claim_figure, gate_gradients, panels, phase, style
+from fastlstm.report import cell, choose, claim_figure, gate_gradients, lags, panels, phase, style
 from fastlstm.report.end_labels import _apart, spread
+from fastlstm.report.figure import finish, sheet
 from fastlstm.report.numbers import MINUS
 from fastlstm.report.run_data import RunData
+from fastlstm.report.tally import Tally
 from fastlstm.report.write import draw_all
 from fastlstm.spec import load
 
@@ -126,6 +129,21 @@ def test_a_claim_is_drawn_at_its_estimates_along_the_axis_it_speaks_of(run):
     assert [label.get_text() for label in axes.get_xticklabels()] == [f"{MINUS}2", "1", "4"]
 
 
+def test_lines_say_which_axis_they_are_of():
+    quantity = panels.Quantity("share(vanished)", is_share=True, operator="<")
+    for lines, named in (("b_f", True), ("default_normal_std", False)):
+        points = [(at, level, width) for at in (1, 2) for level in (0.5, 8.0) for width in (10, 20)]
+        table = pd.DataFrame(points, columns=["b_i", lines, "steps"])
+        table = table.assign(estimate=0.2, low=0.1, high=0.3, predicted=0.5, tolerance=0.0, verdict="holds")
+        for few in (table, table[table["steps"] == 10]):
+            arrangement = panels.Arrangement("b_i", lines, ("steps",) if few is table else ())
+            with style.drawing():
+                figure = panels.draw(few, quantity, arrangement)
+            texts = [text.get_text() for text in figure.findobj(Text)]
+            assert (f"{lines} = 8" in texts) == named
+            assert any(text.endswith(f"a line for each {lines}") for text in texts) != named
+
+
 def test_a_prediction_is_a_line_with_a_band_and_a_claim_of_one_point_a_dot(run):
     data = RunData(run, "run")
     with style.drawing():
@@ -151,6 +169,39 @@ def test_shares_above_zero_are_drawn_over_the_axes_with_wilson_intervals(tmp_pat
     assert panels.arranged(table, ["default_normal_std"]).along == "default_normal_std"
 
 
+@pytest.mark.parametrize(
+    ("over", "reached", "said"),
+    [
+        # T = 10 has no lag beyond 5: that it is above the threshold there is no sign of a gradient that fades
+        ("steps", {"10": [1, 1, 1], "100": [1, 1, 1, 1, 0, 0]}, "to lag 10 with T = 100"),
+        ("steps", {"10": [1, 0, 0], "100": [1, 1, 1, 1, 0, 0]}, "to lag 10 with T = 100, to lag 1 with T = 10"),
+        ("state_h", {"0.36": [1, 1, 1], "uniform(low=-1, high=1)": [1, 1, 1]}, "at every lag and point"),
+        ("b_f", {"0": [1, 0, 0], "4": [1, 0, 0]}, "to lag 1 at every point"),
+        ("b_f", {"0": [0, 0, 0], "4": [1, 1, 1]}, "to lag 5 with b_f = 4, to lag 0 with b_f = 0"),
+        ("preset", {"keras": [1, 0, 0], "chrono": [1, 1, 1]}, "to lag 5 with chrono, to lag 1 with keras"),
+    ],
+)
+def test_what_the_lags_say_is_where_the_median_falls(over, reached, said):
+    run = SimpleNamespace(spec=SimpleNamespace(measure=SimpleNamespace(vanished=1e-6)))
+    ladder = [1, 2, 5, 10, 20, 50]
+    lines = [
+        lags.Line(name, ladder[: len(above)], np.where(above, -1.0, -9.0)[:, None] + np.zeros(5), 300)
+        for name, above in reached.items()
+    ]
+    finding = lags._finding(run, "dC", over, [("", lines)])
+    assert finding == f"The median of |dC| stays above 1e{MINUS}6 {said} (n = 300 each)"
+
+
+@pytest.mark.parametrize(("values", "joined"), [([10, 100], True), (["0.36", "uniform(low=-1, high=1)"], False)])
+def test_medians_are_joined_only_where_their_axis_has_an_order(values, joined):
+    tally = Tally(np.array([8]), np.array([300]), 0.25, 0.26, 1 / 32)
+    run = SimpleNamespace(axes=lambda: {"axis": values}, levels=lambda _: dict.fromkeys(values), tally=lambda *_: tally)
+    with style.drawing():
+        (axes,) = phase._quantiles(run).figure.axes
+    (medians,) = [line for line in axes.lines if line.get_marker() == "o"]
+    assert (medians.get_linestyle() != "None") == joined
+
+
 def test_ticks_of_a_narrow_scale_differ():
     axes = Figure().subplots()
     for low, high in ((42.33, 42.33 + 1e-4), (-0.60206, -0.60205), (0.0, 1.0), (-2e6, 3e6)):
@@ -158,6 +209,18 @@ def test_ticks_of_a_narrow_scale_differ():
         style.plain_ticks(axes.yaxis)
         labels = [axes.yaxis.get_major_formatter()(at, None) for at in axes.get_yticks() if low <= at <= high]
         assert len(set(labels)) == len(labels) >= 2
+
+
+def test_ticks_are_written_like_the_numbers_of_the_page():
+    figure, axes = sheet(4.0)
+    image = axes.imshow([[-0.001, 0.0], [0.001, 0.0005]], extent=(0, 1, 0, 16_000), aspect="auto")
+    bar = figure.colorbar(image, ax=axes)
+    finish(figure, "none", "No title")
+    figure.draw_without_rendering()
+    shown = [[text.get_text() for text in axis.get_ticklabels()] for axis in (axes.xaxis, axes.yaxis, bar.ax.yaxis)]
+    assert {"0", "0.2", "1"} < set(shown[0])
+    assert {"0", "2000", "12,000"} < set(shown[1])
+    assert {"0", f"{MINUS}5e{MINUS}4", "0.001"} < set(shown[2])
 
 
 def test_labels_move_apart_and_stay_in_the_panel():

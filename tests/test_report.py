@@ -20,9 +20,11 @@ from fastlstm.report.adjoints import adjoints
 from fastlstm.report.answer import answer
 from fastlstm.report.compare import differences
 from fastlstm.report.run_data import RunData
+from fastlstm.report.tally import Tally
 from fastlstm.report.write import UnknownFormat, draw_all, report
 from fastlstm.store import NotReplaceable
 from fastlstm.store.disk import Disk
+from fastlstm.tables.counts import bin_edges
 
 # One of each verdict, and one of more points than are shown at once
 CLAIMS = [
@@ -333,6 +335,18 @@ def test_survival_has_curves_along_the_axis_that_changes_the_tail_most(whole, sh
     assert survival.telling_axis(seen, "log10_J_hh", np.array([0, 1])) == "default_normal_std"  # T is the same there
 
 
+def test_a_curve_of_survival_counts_only_the_draws_above():
+    bins, counts = np.array([-64, 8, 64]), np.array([997, 2, 1])
+    lower, upper = bin_edges(bins, 1 / 32)
+    tally = Tally(bins, counts, lower[0], upper[2], 1 / 32)
+    values, above = survival.curve(tally, -1.0)
+    assert lower[0] < -1 < lower[1]
+    assert values.tolist() == [-1.0, lower[1], lower[2], upper[2]]
+    assert above.tolist() == [0.003, 0.003, 0.001, 0.001]  # of each value and of all since the one before
+    assert [len(part) for part in survival.curve(tally, upper[2] + 1)] == [0, 0]
+    assert [tally.share_above(log) for log in (-0.5, 1.0)] == [0.003, 0.001]
+
+
 def test_of_many_rows_the_first_draws_of_each_point_are_read(short, monkeypatch):
     monkeypatch.setattr(run_data, "MOST_ROWS", 120)
     seen = RunData(short, "short")
@@ -348,6 +362,31 @@ def test_of_many_rows_the_first_draws_of_each_point_are_read(short, monkeypatch)
 )
 def test_a_share_is_never_rounded_to_nothing_or_all(value, text):
     assert numbers.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.0, 4, "0"), (-0.5, 3, f"{numbers.MINUS}0.5"), (9999.0, 6, "9999"), (10_000.0, 6, "10,000"),
+        (10_000.0, 3, "10,000"), (9999.6, 3, "10,000"), (-12_345.6, 6, f"{numbers.MINUS}12,345.6"),
+        (123_456.0, 3, "123,000"), (1e6, 3, "1e6"), (0.001, 3, "0.001"), (9.11e-4, 3, f"9.11e{numbers.MINUS}4"),
+    ],
+)  # fmt: skip
+def test_a_number_is_written_in_one_way(value, digits, text):
+    assert numbers.number(value, digits=digits) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "share", "text"),
+    [
+        (3.53e-6, 1.133e-4, True, "0.000353 to 0.01133%"), (0.0, 1.0, True, "0 to 100%"),
+        (0.99996, 1.0, True, "99.996 to 100%"),
+        (0.5401, 0.54069, False, "0.5401 to 0.5407"), (0.998631, 0.998639, False, "0.99863 to 0.99864"),
+        (0.998631, 0.998634, False, "0.998631 to 0.998634"), (42.33, 42.33, False, "42.33 to 42.33"),
+    ],
+)  # fmt: skip
+def test_the_ends_of_an_interval_can_be_told_apart(low, high, share, text):
+    assert numbers.interval(low, high, share=share) == text
 
 
 @pytest.mark.parametrize(

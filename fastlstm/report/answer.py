@@ -10,7 +10,7 @@ import pandas as pd
 from fastlstm.claims.statistic import parse_statistic
 from fastlstm.intervals import wilson
 from fastlstm.report.claim_figure import where_text
-from fastlstm.report.numbers import count, listed, number, percent
+from fastlstm.report.numbers import count, digits_apart, interval, listed, number, percent
 from fastlstm.report.run_data import RunData
 from fastlstm.report.truncation import modes
 
@@ -150,16 +150,14 @@ def _range(run: RunData, table: pd.DataFrame) -> str:
 
 
 def _percent_interval(row: Any) -> str:
-    low, high = (number(100 * row[end], digits=4) for end in ("low", "high"))
-    return f"{percent(row['estimate'])}, 95% interval {low} to {high}%"
+    return f"{percent(row['estimate'])}, 95% interval {interval(row['low'], row['high'], share=True)}"
 
 
 def _of_claim(run: RunData, claim: int) -> str:
     """A claim with its verdict and its number."""
     row = run.claims[(run.claims["claim"] == claim) & run.claims["decides"]].iloc[0]
     says = {"holds": "", "fails": "Not so: ", "undecided": "Undecided: "}[row["claim_verdict"]]
-    is_share = _is_share(row["statistic"])
-    value = _percent_interval(row) if is_share else f"{number(row['estimate'], digits=4)}, 95% interval {_ends(row)}"
+    value = _percent_interval(row) if _is_share(row["statistic"]) else _interval(row)
     return f"{says}{row['text'].rstrip('.')} ({row['statistic']} is {value}{_at(run, int(row['point']))})."
 
 
@@ -174,8 +172,9 @@ def _is_share(text: str) -> bool:
     return statistic.is_plain and statistic.terms[0].function == "share"
 
 
-def _ends(row: Any) -> str:
-    return f"{number(row['low'], digits=4)} to {number(row['high'], digits=4)}"
+def _interval(row: Any) -> str:
+    digits = digits_apart(row["low"], row["high"])
+    return f"{number(row['estimate'], digits=digits)}, 95% interval {interval(row['low'], row['high'])}"
 
 
 def _verdicts(claims: pd.DataFrame) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import matplotlib.figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.ticker import ScalarFormatter
 
 from fastlstm.printable import printable
 from fastlstm.report.run_data import RunData
-from fastlstm.report.style import WIDTH
+from fastlstm.report.style import WIDTH, plain_numbers
 
 _LETTERS = 9.4  # of a bold title, in an inch
 _LINE = 0.2  # inches of a line of a title; one has its place in the sheet
@@ -45,7 +46,11 @@ def sheet(height: float, *, width: float = WIDTH, **grid: Any) -> tuple[matplotl
 
 
 def finish(figure: matplotlib.figure.Figure, name: str, title: str, *, note: str = "") -> Drawing:
-    """Set the title, in as many lines as it needs."""
+    """Set the title, in as many lines as it needs, and have all ticks written like other numbers."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), ScalarFormatter):
+                plain_numbers(axis)
     letters = round(figure.get_figwidth() * _LETTERS)
     lines = textwrap.wrap(printable(title), letters)
     figure.set_figheight(figure.get_figheight() + _LINE * (len(lines) - 1))

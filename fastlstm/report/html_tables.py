@@ -6,7 +6,7 @@ from typing import Any
 from fastlstm.measures import GATES
 from fastlstm.report.claim_figure import MARKS
 from fastlstm.report.markup import escape
-from fastlstm.report.numbers import label, number
+from fastlstm.report.numbers import digits_apart, interval, label, number
 from fastlstm.report.run_data import RunData
 
 _QUANTILES = {"q05": "5%", "q50": "50%", "q95": "95%"}
@@ -33,8 +33,8 @@ def claim_table(run: RunData, claim: int) -> str:
 def _point(run: RunData, axes: list[str], row: dict[Any, Any]) -> list[str]:
     at = run.points.loc[row["point"]]
     return [
-        _exact(row["estimate"]),
-        f"{_exact(row['low'])} to {_exact(row['high'])}",
+        number(row["estimate"], digits=digits_apart(row["low"], row["high"])),
+        interval(row["low"], row["high"]),
         _badge(row["verdict"]),
         "" if math.isnan(row["predicted"]) else _exact(row["predicted"]),
         *(escape(label(at[axis])) for axis in axes),

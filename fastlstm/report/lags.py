@@ -55,10 +55,10 @@ def draw(run: RunData) -> list[Drawing]:
             axes.set_title(title, fontsize=9.5)
             axes.set_xlabel("")
             axes.tick_params(labelbottom=True, labelsize=8.5)
-        figure.supxlabel("lag / steps" + (f"; a line for each {over}" if over else ""), fontsize=10)
+        figure.supxlabel("lag / steps" + (f"; a line for each {_axis(over)}" if over else ""), fontsize=10)
         figure.supylabel(name, fontsize=10)
         shown = (*panels, *([over] if over else []))
-        drawings.append(finish(figure, f"lags-{side}", _finding(run, side, cells) + pooled(run, *shown)))
+        drawings.append(finish(figure, f"lags-{side}", _finding(run, side, over, cells) + pooled(run, *shown)))
     return drawings
 
 
@@ -133,21 +133,39 @@ def draw_lines(
     return axes
 
 
-def _finding(run: RunData, side: str, cells: list[tuple[str, list[Line]]]) -> str:
-    """Where the median reaches farthest, and where least far."""
+def _finding(run: RunData, side: str, over: str | None, cells: list[tuple[str, list[Line]]]) -> str:
+    """Where the median reaches farthest, and where it is the first to fall."""
     dead = math.log10(run.spec.measure.vanished)
-    reaches = {}
+    reaches: dict[str, int] = {}
+    falls: dict[str, int] = {}  # of these the lines that do go below it; the others end with their sequences
     for title, lines in cells:
         for line in lines:
-            alive = takewhile(lambda row: row[1][2] > dead, zip(line.lags, line.table, strict=True))
-            name = ", ".join(filter(None, (title, f"T = {line.name}" if line.name.isdigit() else line.name)))
-            reaches[name] = max((lag for lag, _ in alive), default=0)
-    most, least = max(reaches, key=reaches.__getitem__), min(reaches, key=reaches.__getitem__)
+            alive = [lag for lag, _ in takewhile(lambda row: row[1][2] > dead, zip(line.lags, line.table, strict=True))]
+            name = ", ".join(filter(None, (title, _named(line.name, over))))
+            reaches[name] = max(alive, default=0)
+            if len(alive) < len(line.lags):
+                falls[name] = reaches[name]
+    most = max(reaches, key=reaches.__getitem__)
     text = f"The median of |{side}| stays above {number(10**dead)} to lag {number(reaches[most], digits=6)}"
     draws = count(min(line.draws for _, lines in cells for line in lines))
     if len(reaches) == 1:
         return f"{text} (n = {draws})"
-    return f"{text} with {most}, to lag {number(reaches[least], digits=6)} with {least} (n = {draws} each)"
+    if not falls:
+        return f"The median of |{side}| stays above {number(10**dead)} at every lag and point (n = {draws} each)"
+    least = min(falls, key=falls.__getitem__)
+    if falls[least] == reaches[most]:
+        where = "at every point" if len(set(reaches.values())) == 1 else f"with {most}"
+        return f"{text} {where} (n = {draws} each)"
+    return f"{text} with {most}, to lag {number(falls[least], digits=6)} with {least} (n = {draws} each)"
+
+
+def _named(line: str, over: str | None) -> str:
+    """A line with the axis it is a value of; words speak for themselves."""
+    return f"{_axis(over)} = {line}" if over and not line.isidentifier() else line
+
+
+def _axis(over: str) -> str:
+    return "T" if over == "steps" else over
 
 
 FIGURE = Figure(

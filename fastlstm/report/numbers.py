@@ -7,15 +7,20 @@ from typing import Any
 MINUS = "\N{MINUS SIGN}"
 
 
-def number(value: float, *, digits: int = 3) -> str:
-    """A number of so many digits: plain from 0.001 to below a million, else with an exponent; a real minus sign."""
+def number(value: float, *, digits: int = 3, plain: bool = False) -> str:
+    """A number of so many digits: plain from 0.001 to below a million, else with an exponent; a real minus sign.
+
+    plain: never with an exponent.
+    """
     if not math.isfinite(value):
         return "?" if math.isnan(value) else "\N{INFINITY}" if value > 0 else f"{MINUS}\N{INFINITY}"
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
     size = int(exponent)
-    if value == 0 or -4 < size < 6:
-        text = f"{round(value, digits - 1 - size):.{max(0, digits - 1 - size)}f}" if value else "0"
-        text = text.rstrip("0").rstrip(".") if "." in text else f"{int(text):,}" if abs(value) >= 10_000 else text
+    if value == 0 or plain or -4 < size < 6:
+        decimals = digits - 1 - size
+        rounded = round(value, decimals) if value else 0.0
+        text = f"{rounded:{',' if abs(rounded) >= 10_000 else ''}.{max(0, decimals)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
         text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{size}"
     return text.replace("-", MINUS)
@@ -38,6 +43,18 @@ def percent(share: float) -> str:
     rest = 100 * min(share, 1 - share)
     decimals = max(0, 1 - math.floor(math.log10(rest))) if rest > 0 else 0
     return f"{100 * share:.{decimals}f}%"
+
+
+def digits_apart(low: float, high: float) -> int:
+    """Four digits, or the few more in which the ends of an interval can be told apart."""
+    return next((digits for digits in range(4, 7) if number(low, digits=digits) != number(high, digits=digits)), 4)
+
+
+def interval(low: float, high: float, *, share: bool = False) -> str:
+    """The ends of an interval, those of a share as percentages and never with an exponent, as in percent."""
+    low, high = (100 * low, 100 * high) if share else (low, high)
+    first, last = (number(end, digits=digits_apart(low, high), plain=share) for end in (low, high))
+    return f"{first} to {last}{'%' if share else ''}"
 
 
 def count(draws: int) -> str:

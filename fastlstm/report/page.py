@@ -147,7 +147,8 @@ def _pictures(run: RunData, pictures: Sequence[Picture]) -> str:
 
 
 def _folded_regimes(run: RunData) -> str:
-    return f"<details><summary>The table of {len(run.overall)} regimes</summary>{tables.regimes(run)}</details>"
+    many = f"{len(run.overall)} regimes" if len(run.overall) > 1 else "one regime"
+    return f"<details><summary>The table of {many}</summary>{tables.regimes(run)}</details>"
 
 
 def _spec(run: RunData) -> str:

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from fastlstm.report.end_labels import label_end
 from fastlstm.report.figure import sheet
-from fastlstm.report.numbers import label, number, percent
+from fastlstm.report.numbers import digits_apart, interval, label, number, percent
 from fastlstm.report.style import BLUE, GREEN, INK, MUTED, NARROW, VERMILION, WIDE, plain_ticks, shades
 
 _MOST_LINES = 10
 _MARKS = {"holds": "o", "undecided": "o", "fails": "X"}
 _WRAPPED = 24  # letters of a line beside an axis
 _BELOW = 56  # and below one
+_NAMED = 14  # letters of an axis and a value of it that fit beside a line
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def draw(table: pd.DataFrame, quantity: Quantity, arrangement: Arrangement) -> m
             axes.tick_params(labelbottom=True, labelsize=8)
     if len(cells) > 1:
         figure.supylabel(_beside(quantity.name), fontsize=9)
-    key_of_prediction(figure, table, quantity)
+    lines = arrangement.lines if len(cells) > 1 else None  # one panel names them below its axis
+    key_of_prediction(figure, table, quantity, None if lines and _are_named(table, lines) else lines)
     return figure
 
 
@@ -114,6 +116,7 @@ def draw_panel(
     levels = _levels(whole, lines) if lines else [None]
     low, high = _limits(whole, quantity)
     colours = shades(levels) if lines else [BLUE]
+    named = lines is not None and _are_named(whole, lines)
     own_predictions = lines is not None and _predictions_differ(table, along)
     for place, (level, colour) in enumerate(zip(levels, colours, strict=True)):
         line = table if lines is None else table[table[lines] == level]
@@ -127,17 +130,21 @@ def draw_panel(
             _prediction(axes, at, line, quantity, (low, high), colour if own_predictions else INK)
         if lines is not None:
             end = float(np.clip(line["estimate"].to_numpy()[-1], low, high))
-            label_end(
-                axes, end, f"{lines} = {label(level)}" if len(label(level)) + len(lines) < 14 else label(level), colour
-            )
+            label_end(axes, end, f"{lines} = {label(level)}" if named else label(level), colour)
     axes.set_xticks(range(len(ticks)), [label(value) for value in ticks], rotation=_rotation(ticks))
     axes.set_xlim(-0.35, len(ticks) - 0.65)
     _scale(axes.yaxis, quantity)
     axes.set_ylim(low, high)
-    axes.set_xlabel(along, fontsize=10)
+    words = f"{along}; a line for each {lines}" if lines and not named else along
+    axes.set_xlabel(textwrap.fill(words, _BELOW - 8), fontsize=10)
     axes.set_ylabel(_beside(quantity.name), fontsize=9)
     axes.tick_params(labelsize=9)
     return axes
+
+
+def _are_named(table: pd.DataFrame, lines: str) -> bool:
+    """Whether the labels of lines have room for the name of their axis; else it stands below, once for all of them."""
+    return all(len(label(level)) + len(lines) < _NAMED for level in _levels(table, lines))
 
 
 def _rotation(ticks: Sequence[Any]) -> int:
@@ -212,10 +219,10 @@ def draw_dot(axes: Axes, row: pd.Series, quantity: Quantity) -> Axes:
     axes.hlines(0, *ends, color=colour, linewidth=3)
     at = float(np.clip(row["estimate"], low, high))
     axes.plot(at, 0, _MARKS[verdict], color=colour, markerfacecolor=inside, markersize=9)
-    words = percent(row["estimate"]) if quantity.is_share else number(row["estimate"], digits=4)
-    ends_said = [number(100 * row[end] if quantity.is_share else row[end], digits=4) for end in ("low", "high")]
+    digits = digits_apart(row["low"], row["high"])
+    words = percent(row["estimate"]) if quantity.is_share else number(row["estimate"], digits=digits)
     side = "left" if row["estimate"] < (low + high) / 2 else "right"
-    text = f"{words} ({ends_said[0]} to {ends_said[1]}{'%' if quantity.is_share else ''})"
+    text = f"{words} ({interval(row['low'], row['high'], share=quantity.is_share)})"
     axes.annotate(text, (at, 0.55), ha=side, fontsize=9.5)
     axes.set_ylim(-0.6, 1)
     axes.set_yticks([])
@@ -248,13 +255,16 @@ def _limits(table: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
     return low - room, high + room
 
 
-def key_of_prediction(figure: matplotlib.figure.Figure, table: pd.DataFrame, quantity: Quantity) -> None:
-    """Below the panels: what the dashed line, the band and the marks are."""
+def key_of_prediction(
+    figure: matplotlib.figure.Figure, table: pd.DataFrame, quantity: Quantity, lines: str | None = None
+) -> None:
+    """Below the panels: what the dashed line, the band and the marks are, and of which axis the lines are."""
     keys: list[Artist] = []
     if quantity.operator:
         keys += [Line2D([], [], color=INK, linestyle="--", linewidth=1.2, label="predicted")]
         keys += [Patch(color=GREEN, alpha=0.2, label="the claim holds")]
-    keys += [Line2D([], [], color=MUTED, linewidth=2, marker="o", markersize=6, label="estimate, 95% interval")]
+    estimates = "estimate, 95% interval" + (f"; a line for each {lines}" if lines else "")
+    keys += [Line2D([], [], color=MUTED, linewidth=2, marker="o", markersize=6, label=estimates)]
     verdicts = set(table["verdict"].astype(str)) if "verdict" in table else set()
     if "undecided" in verdicts:
         keys += [Line2D([], [], color=MUTED, linewidth=0, marker="o", markerfacecolor="none", label="undecided")]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fastlstm.claims.statistic import parse_statistic
 from fastlstm.intervals import wilson
-from fastlstm.report.bars import bands, quantile_table
+from fastlstm.report.bars import bands, bars, quantile_table
 from fastlstm.report.cells import map_of_cells
 from fastlstm.report.figure import Drawing, Figure, finish, pooled, sheet
 from fastlstm.report.numbers import count, label, percent
@@ -104,7 +104,11 @@ def _quantiles(run: RunData) -> Drawing:
     table = quantile_table(tallies)
     place = range(len(levels))
     figure, axes = sheet(3.6)
-    bands(axes, place, table, BLUE)
+    if any(isinstance(value, str) for value in levels):  # words have no order that a line could follow
+        bars(axes, place, table, BLUE, "")
+        axes.set_xlim(-0.5, len(levels) - 0.5)
+    else:
+        bands(axes, place, table, BLUE)
     axes.axhline(0, color=INK, linewidth=1.5)
     axes.set_xticks(place, [label(value) for value in levels])
     axes.set_xlabel(along)
@@ -118,8 +122,8 @@ FIGURE = Figure(
     name="phase",
     heading="Lyapunov exponents",
     caption="The larger exponent of a draw, (1/T) ln of the larger singular value of the product of its Jacobians: "
-    "above 0, perturbations of the state grew over the T steps. Shares have 95% intervals (Wilson); bands hold half "
-    "and nine tenths of the draws.",
+    "above 0, perturbations of the state grew over the T steps. Shares have 95% intervals (Wilson); bands or "
+    "bars hold half and nine tenths of the draws.",
     fits=fits,
     draw=draw,
 )

@@ -71,8 +71,13 @@ def _power_of_ten(exponent: float, _: int | None) -> str:
 
 
 def plain_ticks(axis: Any, factor: float = 1, unit: str = "") -> None:
-    """At most five ticks, with numbers of enough digits to be told apart; no offset beside the axis."""
+    """At most five ticks, with plain numbers."""
     axis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
+    plain_numbers(axis, factor, unit)
+
+
+def plain_numbers(axis: Any, factor: float = 1, unit: str = "") -> None:
+    """Ticks with numbers as they are written elsewhere, of enough digits to be told apart; no offset beside them."""
 
     def tick(value: float, _: int | None) -> str:
         low, high = axis.get_view_interval()

@@ -89,18 +89,29 @@ def draw_curves(axes: Axes, run: RunData, measure: str, along: str | None, point
         tallies = {levels[place][0]: run.tally(measure, levels[place][1]) for place in shown}
     low, high, floor = _limits(everything, min(tally.draws for tally in tallies.values()))
     for (value, tally), colour in zip(tallies.items(), shades(list(tallies)), strict=True):
-        values, above = tally.survival()
-        values, above = np.append(low - 1, values), np.append(1.0, above)
-        seen = (above > 0) & (values >= low - 1)
-        axes.step(values[seen], np.log10(above[seen]), where="post", color=colour, label=label(value))
+        values, above = curve(tally, low - 1)
+        axes.step(values, np.log10(above), where="pre", color=colour, label=label(value))
     axes.plot([0, high], [0, -high], color=INK, linewidth=1.3, linestyle="--", label="1/K")
     decades(axes.xaxis)
     decades(axes.yaxis)
     axes.set_xlim(low, high)
-    axes.set_ylim(floor, 0.15)
+    axes.set_ylim(floor - 0.15, 0.15)  # a single draw of a power of ten lies on the floor
     axes.set_xlabel("K")
     axes.set_ylabel("share of draws above K")
     return axes
+
+
+def curve(tally: Tally, low: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values from `low` up to the largest draw, and the share above whatever lies between each and the one before it.
+
+    Between two bins that hold draws it is the share of the upper one, so that a gap is not counted for the lower one.
+    """
+    values, above = tally.survival()
+    seen = values >= low
+    if not seen.any():
+        return np.empty(0), np.empty(0)
+    values, above = values[seen], above[seen]
+    return np.concatenate([[low], values, [tally.high]]), np.concatenate([above[:1], above, above[-1:]])
 
 
 def _limits(everything: Tally, fewest: int) -> tuple[int, int, int]:
@@ -116,7 +127,7 @@ FIGURE = Figure(
     heading="How often gradients are large",
     caption="For each K the share of draws that are above it; both scales are logarithmic. A tail as heavy as the "
     "dashed 1/K has no mean. Where a spec has axes, there is a curve for each value of the one that matters most, "
-    "in the order of the values. A curve ends at its largest draw.",
+    "in the order of the values. A curve ends at its largest draw; one that leaves the picture goes on there.",
     fits=fits,
     draw=draw,
 )

@@ -100,7 +100,7 @@ def draw_replay(replayed: Replay, name: str, subject: str, *, why: str = "", not
     draw_state(panels[1], replayed)
     finding = draw_adjoints(panels[2], replayed)
     panels[2].set_xlabel("t / steps")
-    panels[2].xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    panels[2].xaxis.set_major_locator(MaxNLocator(nbins=8 if steps < 10_000 else 5, integer=True))
     if has_orbit:
         draw_orbit(panels[3], replayed)
     return finish(figure, name, f"{subject}: {finding}{why}", note=note)
