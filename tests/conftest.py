@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import importlib.util
+import signal
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from random import Random
@@ -39,6 +40,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     if CHROMIUM is None:
         terminalreporter.section("Chromium is not installed", yellow=True, bold=True)
         terminalreporter.line("No report was opened in a browser in this run.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded() -> None:
+    """What tests start heeds signals, though the tests be a background job or one of nohup, which ignores some.
+
+    That a signal is ignored, a process hands on; that there is a handler, it does not.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
