@@ -1,7 +1,7 @@
 """One point of a spec, ready to compute: from draw numbers to columns."""
 
-import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from fastlstm.spec import Point, Spec
 from fastlstm.spec.distributions import Distribution
 from fastlstm.spec.sections import Delay
 from fastlstm.sweep.blocks import Blocks
+from fastlstm.threads import once_a_thread
 
 BLOCK = 65_536
 _COLUMNS = Blocks()  # of all points
@@ -82,7 +83,10 @@ class Simulation:
         self._seed = np.uint64(spec.seed)
         self._stream = np.uint32(stream_word(point.index, common=spec.common))
         self._options = (self.dtype, self.stored, process.process, loss.kind, loss.readout, target, self.groups)
-        self._memory = threading.local()
+        self._scratch = {
+            arithmetic: once_a_thread(partial(memory_for, self.dtype, self.groups, point.steps, arithmetic))
+            for arithmetic in from_type(self.dtype)
+        }  # a thread's memory for what is drawn, and for the passes
 
     def columns(self, first_draw: int, draws: int) -> dict[str, NDArray[Any]]:
         """The drawn values, and all measures of the groups, of some consecutive draws.
@@ -120,7 +124,7 @@ class Simulation:
         fill = build_simulation(*self._options, arithmetic)
         fill(
             self._seed, self._stream, padded, self.point.steps,
-            self._table, self._setting, *self._scratch(arithmetic), filled,
+            self._table, self._setting, *self._scratch[arithmetic](), filled,
         )  # fmt: skip
         return ColumnArrays(*(rows[:, : len(numbers)] for rows in filled))
 
@@ -129,17 +133,10 @@ class Simulation:
         for arithmetic in from_type(self.dtype):
             build_simulation(*self._options, arithmetic)
 
-    def _scratch(self, arithmetic: str) -> Any:
-        """The thread's memory for what is drawn, and for the passes."""
-        memory = vars(self._memory)
-        if arithmetic not in memory:
-            memory[arithmetic] = memory_for(self.dtype, self.groups, self.point.steps, arithmetic)
-        return memory[arithmetic]
-
     def make(self, draw: int) -> Draw:
         """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
         filled = self._settled(np.array([draw], np.uint64), self.dtype)
-        drawn, _ = self._scratch(self.dtype)  # its lane 0 is the draw
+        drawn, _ = self._scratch[self.dtype]()  # its lane 0 is the draw
         return Draw(
             params=drawn.values[: len(PARAMETERS), 0].copy(),
             h0=drawn.values[len(PARAMETERS), 0],
