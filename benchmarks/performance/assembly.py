@@ -48,9 +48,9 @@ def blocks_of(assembly: str) -> list[Block]:
             if texts[-1]:
                 texts.append([])
             place[label[1]] = len(texts) - 1
-        elif measured := _INSTRUCTION.match(line):
-            texts[-1].append((measured[1], measured[2] or ""))
-            if measured[1].startswith(("j", "ret")):
+        elif instruction := _INSTRUCTION.match(line):
+            texts[-1].append((instruction[1], instruction[2] or ""))
+            if instruction[1].startswith(("j", "ret")):
                 texts.append([])
     blocks = []
     for number, text in enumerate(texts):
@@ -79,26 +79,26 @@ def loops_of(blocks: list[Block]) -> list[Loop]:
                     if (place := waiting.pop()) not in body:
                         body.add(place)
                         waiting += before[place]
-    measured = []
+    loops = []
     for body in bodies.values():
         inner = (other for other in bodies.values() if other < body)
-        measured.append(Loop(frozenset(body), frozenset().union(*inner)))
-    return measured
+        loops.append(Loop(frozenset(body), frozenset().union(*inner)))
+    return loops
 
 
 def _dominators(blocks: list[Block], before: list[set[int]]) -> list[set[int]]:
     """For each block those that every way to it passes through, itself included."""
     every = set(range(len(blocks)))
-    measured = [{0}, *(set(every) for _ in blocks[1:])]
+    dominators = [{0}, *(set(every) for _ in blocks[1:])]
     changed = True
     while changed:
         changed = False
         for number in range(1, len(blocks)):
-            ways = [measured[place] for place in before[number]]
+            ways = [dominators[place] for place in before[number]]
             new = {number} | (set.intersection(*ways) if ways else set())
-            changed = changed or new != measured[number]
-            measured[number] = new
-    return measured
+            changed = changed or new != dominators[number]
+            dominators[number] = new
+    return dominators
 
 
 def operations(blocks: list[Block], which: Iterable[int], register: str) -> Operations:

@@ -37,12 +37,12 @@ class Problem:
     def solution(self) -> Array:
         return self.solve()
 
-    def check(self, name: str, measured: Array) -> float:
+    def check(self, name: str, gradients: Array) -> float:
         """The median error of a peer's gradients of the first draws. Raises WrongGradients."""
-        if measured.dtype != self.dtype:
-            raise WrongGradients(f"{name} computed in {measured.dtype} instead of {self.dtype}")
-        truth = self.solution[: len(measured)].astype(np.float64)
-        errors = np.abs(measured - truth).max(axis=1) / np.abs(truth).max(axis=1)
+        if gradients.dtype != self.dtype:
+            raise WrongGradients(f"{name} computed in {gradients.dtype} instead of {self.dtype}")
+        truth = self.solution[: len(gradients)].astype(np.float64)
+        errors = np.abs(gradients - truth).max(axis=1) / np.abs(truth).max(axis=1)
         for share, most in TOLERANCE[self.dtype].items():
             error = np.quantile(errors, share)
             if not error < most:

@@ -13,7 +13,7 @@ and the most memory that the process ever held."""
 
 
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
-    measured = Findings()
+    findings = Findings()
     tell("draws: filling the cache")
     Child.run(dtype="float32", draws=1000, steps=10, rows="none")
     table = Table("Draws", ["draws", "seconds", "ns a draw", "peak, MB"])
@@ -21,8 +21,8 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         tell(f"draws: {draws:,}")
         child = Child.run(dtype="float32", draws=draws, steps=10, rows="none")
         table.rows.append([draws, child.run_seconds, 1e9 * child.run_seconds / draws, child.peak / 1e6])
-        measured.series.setdefault("draws", []).append((draws, child.run_seconds))
+        findings.series.setdefault("draws", []).append((draws, child.run_seconds))
         if draws == 10**8:
-            measured.figures["peak_memory"] = child.peak / 1e6
-    measured.tables.append(table)
-    return measured
+            findings.figures["peak_memory"] = child.peak / 1e6
+    findings.tables.append(table)
+    return findings

@@ -41,14 +41,14 @@ class Entry(NamedTuple):
 
 def find_peers() -> tuple[list[Peer], list[str]]:
     """The peers that are there, and why others are not."""
-    measured: list[Peer] = []
+    peers: list[Peer] = []
     missing = []
     for name in PEER_FILES:
         try:
-            measured += importlib.import_module(f"benchmarks.performance.peers.{name}").PEERS
+            peers += importlib.import_module(f"benchmarks.performance.peers.{name}").PEERS
         except Missing as error:
             missing.append(str(error))
-    return measured, missing
+    return peers, missing
 
 
 def problem(dtype: str, steps: int) -> Problem:
@@ -88,9 +88,9 @@ def enter(peer: Peer, given: Problem, best: Setting | None, thorough: bool) -> E
 
 
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
-    measured = Findings()
-    peers, measured.left_out = find_peers()
-    measured.tables.append(Table("Contestants", ["", "what it is"], [[peer.name, peer.note] for peer in peers]))
+    findings = Findings()
+    peers, findings.left_out = find_peers()
+    findings.tables.append(Table("Contestants", ["", "what it is"], [[peer.name, peer.note] for peer in peers]))
     for dtype in ("float32", "float64"):
         best: dict[str, Setting] = {}
         able = list(peers)  # what is too long for a peer in one type may be the shortest in the next
@@ -102,21 +102,21 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
                 try:
                     entries.append(enter(peer, inputs, best.get(peer.name), effort.thorough))
                 except Missing as error:
-                    if (reason := f"{peer.name}: {error}") not in measured.left_out:
-                        measured.left_out.append(reason)
+                    if (reason := f"{peer.name}: {error}") not in findings.left_out:
+                        findings.left_out.append(reason)
                     able.remove(peer)
                     continue
                 best.setdefault(peer.name, entries[-1].setting)
             tell(f"gradients, {dtype}, T = {steps}: measuring")
             ours = Contestant(OURS, inputs.solve, inputs.draws * steps)
             contest = [ours, ours._replace(name=OURS_ONE, one_processor=True), *(e.contestant for e in entries)]
-            record(measured, inputs, entries, interleave(contest, seconds=effort.seconds))
+            record(findings, inputs, entries, interleave(contest, seconds=effort.seconds))
             if not np.array_equal(inputs.solve(), inputs.solution):
                 raise AssertionError("a peer changed the arithmetic of this process: fastlstm's bits are others now")
-    return measured
+    return findings
 
 
-def record(measured: Findings, given: Problem, entries: list[Entry], times: dict[str, Times]) -> None:
+def record(findings: Findings, given: Problem, entries: list[Entry], times: dict[str, Times]) -> None:
     """The table of a problem, the figures that have targets, and a bar for each contestant."""
     table = Table(
         f"{given.dtype}, T = {given.steps}",
@@ -136,10 +136,10 @@ def record(measured: Findings, given: Problem, entries: list[Entry], times: dict
         row = [peer.name, spent["min"], spent["median"], slower["min"], slower["median"], processor, setting]
         table.rows.append(row)
         if given.steps == 100 and peer.name in FIGURES:
-            measured.figures[f"{FIGURES[peer.name]}_{given.dtype}"] = slower["min"]
+            findings.figures[f"{FIGURES[peer.name]}_{given.dtype}"] = slower["min"]
         bars.append((f"{peer.name}, one thread" if peer.one_thread else peer.name, spent["min"]))
-    measured.series[table.title] = bars
-    measured.tables.append(table)
+    findings.series[table.title] = bars
+    findings.tables.append(table)
 
 
 FIGURES = {"JAX, at its best": "jax", "Dr.Jit, unrolled": "drjit", "C": "c"}

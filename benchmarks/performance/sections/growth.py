@@ -20,18 +20,18 @@ LENGTHS = (10, 30, 100, 300, 1000, 3000, 10000)
 
 
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
-    measured = Findings()
+    findings = Findings()
     for dtype in ("float32", "float64"):
         tell(f"growth, {dtype}: steps")
-        by_steps(measured, dtype, effort)
+        by_steps(findings, dtype, effort)
         tell(f"growth, {dtype}: threads")
-        by_threads(measured, dtype, effort)
+        by_threads(findings, dtype, effort)
     tell("growth: measures")
-    by_groups(measured, "float64", effort)
-    return measured
+    by_groups(findings, "float64", effort)
+    return findings
 
 
-def by_steps(measured: Findings, dtype: str, effort: Effort) -> None:
+def by_steps(findings: Findings, dtype: str, effort: Effort) -> None:
     lengths = LENGTHS if effort.thorough else (100, 1000)
     contest = []
     for steps in lengths:
@@ -42,12 +42,12 @@ def by_steps(measured: Findings, dtype: str, effort: Effort) -> None:
     for steps in lengths:
         spent, against = times[str(steps)].summary(), ratio(times[str(steps)], times["100"])
         table.rows.append([steps, spent["min"], spent["median"], against["min"], against["median"]])
-        measured.series.setdefault(f"steps, {dtype}", []).append((steps, spent["min"]))
-    measured.figures[f"long_{dtype}"] = ratio(times["1000"], times["100"])["min"]
-    measured.tables.append(table)
+        findings.series.setdefault(f"steps, {dtype}", []).append((steps, spent["min"]))
+    findings.figures[f"long_{dtype}"] = ratio(times["1000"], times["100"])["min"]
+    findings.tables.append(table)
 
 
-def by_threads(measured: Findings, dtype: str, effort: Effort) -> None:
+def by_threads(findings: Findings, dtype: str, effort: Effort) -> None:
     every = available_threads()
     numbers = sorted({threads for threads in (1, 2, 4, 8, every) if threads <= every})
     contest = [
@@ -59,11 +59,11 @@ def by_threads(measured: Findings, dtype: str, effort: Effort) -> None:
         spent, gain = times[str(threads)].summary(), ratio(times["1"], times[str(threads)])
         table.rows.append([threads, spent["min"], spent["median"], gain["min"], gain["median"]])
         if threads == 2:
-            measured.figures[f"threads_{dtype}"] = gain["min"]
-    measured.tables.append(table)
+            findings.figures[f"threads_{dtype}"] = gain["min"]
+    findings.tables.append(table)
 
 
-def by_groups(measured: Findings, dtype: str, effort: Effort) -> None:
+def by_groups(findings: Findings, dtype: str, effort: Effort) -> None:
     choices: dict[str, tuple[str, ...]] = {"none": ()}
     choices |= {name: (name,) for name in CHOICES if name not in ("gates", "norms")}
     choices |= {", ".join(DEFAULT_GROUPS) + " (default)": DEFAULT_GROUPS, "all": CHOICES}
@@ -79,4 +79,4 @@ def by_groups(measured: Findings, dtype: str, effort: Effort) -> None:
     for name in choices:
         spent, over = times[name].summary(), ratio(times[name], times["none"])
         table.rows.append([name, spent["min"], spent["median"], *(100 * (over[key] - 1) for key in ("min", "median"))])
-    measured.tables.append(table)
+    findings.tables.append(table)

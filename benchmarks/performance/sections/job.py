@@ -31,7 +31,7 @@ ALL, NONE, KERNEL = "fastlstm, all rows", "fastlstm, no rows", "fastlstm, kernel
 
 
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
-    measured = Findings()
+    findings = Findings()
     draws = 1_000_000 if effort.thorough else 100_000
     for dtype in ("float32", "float64"):
         with tempfile.TemporaryDirectory(prefix="fastlstm-bench-") as name:
@@ -47,7 +47,7 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             (folder / "job.toml").write_text(spec_text(dtype, draws=draws))
             commands = [Contestant(COMMAND, partial(fastlstm_command, folder), draws)]
             if find_spec("jax") is None:
-                measured.left_out.append("JAX is not installed: pip install --group peers")
+                findings.left_out.append("JAX is not installed: pip install --group peers")
             else:
                 script = [SCRIPT, folder / "out.parquet", "--draws", draws, "--steps", STEPS, "--dtype", dtype]
                 commands.append(Contestant(PLAIN, partial(command, script), draws))
@@ -60,21 +60,21 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
              for name, spent in ((name, times[name].summary()) for name in (COMMAND, PLAIN, ALL, NONE, KERNEL)
                                  if name in times)],
         )  # fmt: skip
-        measured.figures[f"parquet_{dtype}"] = ratio(times[ALL], times[NONE])["min"]
+        findings.figures[f"parquet_{dtype}"] = ratio(times[ALL], times[NONE])["min"]
         ratios = [
             ["all rows over no rows, time", *both(times, ALL, NONE)],
             ["all rows over the kernel alone, time", *both(times, ALL, KERNEL)],
         ]
         if PLAIN in times:
-            measured.figures[f"script_{dtype}"] = ratio(times[PLAIN], times[COMMAND])["min"]
+            findings.figures[f"script_{dtype}"] = ratio(times[PLAIN], times[COMMAND])["min"]
             ratios.insert(0, ["the script over the command", *both(times, PLAIN, COMMAND)])
-        measured.tables += [table, Table(f"{dtype}, ratios", ["", "fastest", "median"], ratios)]
-    return measured
+        findings.tables += [table, Table(f"{dtype}, ratios", ["", "fastest", "median"], ratios)]
+    return findings
 
 
 def both(times: Any, slower: str, faster: str) -> list[float]:
-    measured = ratio(times[slower], times[faster])
-    return [measured["min"], measured["median"]]
+    slowdown = ratio(times[slower], times[faster])
+    return [slowdown["min"], slowdown["median"]]
 
 
 def run_in(folder: Path, spec: dict[str, Any]) -> None:

@@ -29,11 +29,11 @@ def wrong_columns(dtype: str, program: Any) -> list[str]:
     spec = as_spec(job(dtype, draws=256) | {"store": {"dtype": dtype}})
     (point,) = spec.points()
     made = [Simulation(spec, point).make(draw) for draw in range(256)]
-    measured = program(np.stack([one.params for one in made]), np.stack([one.x for one in made]))
+    columns = program(np.stack([one.params for one in made]), np.stack([one.x for one in made]))
     wrong = []
     for name in (measure.name for measure in selected(DEFAULT_GROUPS)):
         ours = np.array([one.measures[name] for one in made], np.float64)
-        theirs = np.asarray(measured[name], np.float64)
+        theirs = np.asarray(columns[name], np.float64)
         with np.errstate(invalid="ignore"):
             error = np.abs(ours - theirs) / np.maximum(1, np.abs(ours))
         if not np.quantile(np.where(ours == theirs, 0, error), 0.9) < WORST[dtype]:
@@ -69,7 +69,7 @@ def jax_contestant(dtype: str, *, thorough: bool, tell: Callable[[str], None]) -
 
 
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
-    measured = Findings()
+    findings = Findings()
     for dtype in ("float32", "float64"):
         inputs = problem(dtype, STEPS)
         bare = Contestant("bare gradients", inputs.solve, inputs.draws * STEPS)
@@ -80,7 +80,7 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             peer, setting = jax_contestant(dtype, thorough=effort.thorough, tell=tell)
             contest.append(peer)
         except ImportError:
-            measured.left_out.append("JAX is not installed: pip install --group peers")
+            findings.left_out.append("JAX is not installed: pip install --group peers")
         tell(f"simulation, {dtype}: measuring")
         times = interleave(contest, seconds=effort.seconds)
         table = Table(dtype, ["", "ns a step", "median", "against fastlstm", "median", "setting"])
@@ -88,6 +88,6 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             spent, against = times[name].summary(), ratio(times[name], times["fastlstm"])
             chosen = setting if name == "JAX" else ""
             table.rows.append([name, spent["min"], spent["median"], against["min"], against["median"], chosen])
-        measured.figures[f"measured_{dtype}"] = ratio(times["fastlstm"], times["bare gradients"])["min"]
-        measured.tables.append(table)
-    return measured
+        findings.figures[f"measured_{dtype}"] = ratio(times["fastlstm"], times["bare gradients"])["min"]
+        findings.tables.append(table)
+    return findings

@@ -55,7 +55,7 @@ def seconds_of(code: str) -> float:
 
 
 def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
-    measured = Findings()
+    findings = Findings()
     times: dict[str, list[float]] = {}
     kinds = ("python", "import fastlstm", "to the first block, cached", "to the first block, empty cache")
     common = {"dtype": "float64", "draws": 65536, "steps": 100, "rows": "all"}
@@ -70,6 +70,6 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             times.setdefault(kinds[3], []).append(Child.run(**common, cache=Path(cache)).to_first_block)
     table = Table("Seconds", ["", "fastest", "median"])
     table.rows = [[kind, min(times[kind]), median(times[kind])] for kind in kinds]
-    measured.figures["cached_start"], measured.figures["first_compile"] = min(times[kinds[2]]), min(times[kinds[3]])
-    measured.tables.append(table)
-    return measured
+    findings.figures["cached_start"], findings.figures["first_compile"] = min(times[kinds[2]]), min(times[kinds[3]])
+    findings.tables.append(table)
+    return findings
