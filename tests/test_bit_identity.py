@@ -23,7 +23,7 @@ TINY = SPEC | {
     "steps": 9,
     "params": {"default": {"normal": {"mean": 0.0, "std": 1.0}}},
     "loss": {"kind": "sum"},
-    "measure": {"groups": ["norms"]},
+    "measure": {"groups": ["norms", "grads"]},
     "store": {"dtype": "float64"},
 }
 

@@ -61,7 +61,7 @@ def test_recorded_series_travels_with_the_parts(client, tmp_path, monkeypatch):
     file = tmp_path / "series.csv"
     file.write_text("x\n" + "\n".join(str((n * 37 % 101) / 50) for n in range(500)))
     series = {"input": {"file": str(file), "column": "x", "standardize": True}}
-    spec = SPEC | series | {"measure": {"groups": ["norms"]}}  # a kernel of its own, so a small one
+    spec = SPEC | series
     near = fastlstm.run(spec, tmp_path / "near", threads=1)
     ready = fastlstm.load(spec)
     file.unlink()  # so that no worker can read it

@@ -14,13 +14,13 @@ from fastlstm import measures
 from fastlstm.kernel.lanes.jit import kernel
 from fastlstm.kernel.lanes.registers import Fixed, filled, mapped, places
 from fastlstm.kernel.lstm import Carry
-from fastlstm.kernel.options import HOOKS, group_modules, options
+from fastlstm.kernel.options import Options, group_modules, options
 
 
 def followed(groups):
     """The groups with a function at each hook."""
-    chosen = options("sum", "sigmoid", group_modules(groups))
-    return {hook: getattr(chosen, hook).value._fields for hook in HOOKS}
+    chosen = options(group_modules(groups))
+    return {hook: functions.value._fields for hook, functions in chosen._asdict().items()}
 
 
 @pytest.mark.parametrize("group", measures.GROUPS)
@@ -30,7 +30,7 @@ def test_every_declared_group_has_a_module_that_fills_its_columns(group):
 
 
 def test_groups_are_followed_only_where_they_are_asked_for():
-    assert followed(("norms", "grads")) == dict.fromkeys(HOOKS, ())
+    assert followed(("norms", "grads")) == dict.fromkeys(Options._fields, ())
     assert followed(("gates", "carousel"))["add"] == ("gates", "carousel")
     assert followed(("truncation", "lags"))["add_back"] == ("truncation", "lags")
     assert followed(("truncation", "lags"))["add"] == ()

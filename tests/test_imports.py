@@ -48,12 +48,12 @@ ROOMS = {
 }
 # Within the kernel, each module may import those before it.
 KERNEL = (
-    "lanes.compiling", "lanes.cache", "lanes.pieces", "lanes.jit", "lanes.simd", "lanes.convert", "lanes.memory",
-    "lanes.registers", "lanes.transpose", "coefficients", "elementary", "scale", "wide", "widened", "random", "inputs",
-    "lstm", "gradient_rows", "suspicion", "truncated", "inner", "groups.norms", "groups.gates", "groups.grads",
-    "groups.carousel", "groups.truncation", "groups.window", "groups.jacobian", "groups.lags", "groups.gate_grads",
-    "groups.gate_lags", "groups.cell", "options", "forward_pass", "backward_pass", "passes", "modes", "simulate",
-    "arrays", "step_gradients", "tally",
+    "lanes.compiling", "lanes.cache", "lanes.pieces", "lanes.jit", "lanes.calls", "lanes.simd", "lanes.convert",
+    "lanes.memory", "lanes.registers", "lanes.transpose", "coefficients", "elementary", "scale", "wide", "widened",
+    "random", "inputs", "lstm", "gradient_rows", "suspicion", "truncated", "inner", "groups.norms", "groups.gates",
+    "groups.grads", "groups.carousel", "groups.truncation", "groups.window", "groups.jacobian", "groups.lags",
+    "groups.gate_grads", "groups.gate_lags", "groups.cell", "options", "forward_pass", "backward_pass", "passes",
+    "modes", "drawing", "simulate", "arrays", "step_gradients", "tally",
 )  # fmt: skip
 
 FOLDERS = {"kernel", "kernel.lanes", "kernel.groups"}

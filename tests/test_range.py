@@ -2,23 +2,23 @@
 overflow, against 50 and more digits and against closed forms.
 
 A file of inputs with as many rows as there are steps has one window, so all draws of a spec here see the same inputs,
-known to the bit. All specs share the loss `last`, dL/dy_T = 1, and groups, so that few kernels are compiled; the group
-truncation, a third of the compile time, is held to the same in test_rows.py.
+known to the bit. All specs share the loss `last`, dL/dy_T = 1, and groups, so that few kernels are compiled.
 """
 
 import numpy as np
 import pandas as pd
 import pytest
+import specs
 from mpmath import mp
 from scipy import stats
 
 import fastlstm
 from fastlstm.kernel import arrays
+from fastlstm.kernel.lstm import SIGMOID
 from fastlstm.kernel.passes import allocate_scratch
 from fastlstm.measures import lags
 from fastlstm.oracles import exact
 
-GROUPS = ["norms", "gates", "grads", "carousel", "jacobian", "lags", "gate_grads", "gate_lags", "cell"]
 DTYPES = ("float64", "float32")
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in DTYPES}
 LN_10 = np.log(10.0)
@@ -42,7 +42,7 @@ def simulate(tmp_path):
                 "state": {"h": h, "C": C},
                 "input": {"process": "file", "file": str(path), "column": "x"},
                 "loss": {"kind": "last"},
-                "measure": {"groups": GROUPS},
+                "measure": specs.EVERYTHING,
                 "store": {"dtype": dtype},
             }
         )
@@ -390,7 +390,7 @@ def recorded(steps, named=COUNTEREXAMPLE, h=0.36, C=0.9):
     suspect = np.empty((1, 1))
     for t in range(steps):
         x[t] = np.sin(t) / 2 - named["W_ho"] * state[0, 0] - named["b_o"]
-        fill(params, state, x[t], scratch, out, suspect)
+        fill(params, state, x[t], SIGMOID, scratch, out, suspect)
         state[0] = out[5, 0, 0], out[4, 0, 0]  # h, C
     return x[:, 0, 0]
 

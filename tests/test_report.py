@@ -13,10 +13,8 @@ from test_cli import call_here
 
 import fastlstm
 from fastlstm import store
-from fastlstm.audit.replay import replay
 from fastlstm.intervals import wilson
-from fastlstm.report import choose, fates, landscape, numbers, run_data, style, survival, trace
-from fastlstm.report.adjoints import adjoints
+from fastlstm.report import choose, fates, landscape, run_data, style, survival, trace
 from fastlstm.report.answer import answer
 from fastlstm.report.compare import differences
 from fastlstm.report.run_data import RunData
@@ -237,73 +235,6 @@ def test_tallies_have_the_quantiles_and_shares_of_the_rows(whole):
     assert of_regime.draws == (rows["regime_f"] == "left").sum()
 
 
-def check_adjoints(again, within=1e-8):
-    """The adjoints are those of the row: the first, the largest, and at the lags, where these were measured."""
-    actual, measured = adjoints(again), again.drawn.measures
-    steps = len(again.drawn.x)
-    for side, logs in zip(("dh", "dC"), actual, strict=True):
-        assert len(logs) == steps + 1
-        assert logs[0] == pytest.approx(measured[f"log10_{side}0"], abs=within)
-        assert logs.max() == pytest.approx(measured[f"log10_{side}_max"], abs=within)
-        for lag in (1, 2, 5, 10, 20):
-            if f"log10_{side}_lag_{lag}" in measured:
-                assert logs[-1 - lag] == pytest.approx(measured[f"log10_{side}_lag_{lag}"], abs=within)
-    return actual
-
-
-def test_trace_has_the_adjoints_that_the_row_has(whole):
-    for point, draw in ((0, 3), (3, 17), (3, 1200)):
-        check_adjoints(replay(whole.path, point=point, draw=draw))
-
-
-def test_trace_has_the_adjoints_of_a_linear_readout():
-    spec = {
-        "draws": 20,
-        "steps": 12,
-        "dtype": "float64",
-        "params": {"default": {"normal": {"std": 2.0}}},
-        "loss": {"kind": "mse", "target": 0.5, "readout": "linear"},
-        "measure": {"groups": ["norms", "lags"]},
-        "store": {"dtype": "float64"},
-    }
-    for draw in (0, 7, 19):
-        check_adjoints(replay(spec, point=0, draw=draw))
-
-
-# An attractor of Laurent and von Brecht 2017: its gradient grows by a factor of 1.7 at every step
-CHAOS = {"W_hf": -4.49, "W_hi": 6.69, "W_ho": 4.25, "W_hc": -8.96, "b_f": 2.2, "b_i": -1.05, "b_o": 3.08, "b_c": 1.32}
-
-
-def test_trace_goes_below_the_range_of_floats(folder):
-    shut = {"b_f": -6.0, "b_c": 1.0}  # only the cell path, and it decays
-    only_h = {"b_f": 9.0, "b_i": -9.0, "W_ho": 1.0}  # dh dies, dC lives
-    for number, params in enumerate((shut, shut | {"W_hc": 1e-3}, only_h)):
-        spec = specs.case("choice, last output, float32") | {"draws": 1, "steps": 1000}
-        run = fastlstm.run(spec | {"params": {"default": 0.0, "W_y": 1.0} | params}, folder / f"shut {number}")
-        actual = check_adjoints(replay(run.path, point=0, draw=0), within=0.01)
-        assert min(actual.dh[0], actual.dC[0]) < -400
-    assert actual.dC[0] > -10
-
-
-def test_trace_of_a_long_draw_goes_beyond_floats_and_shows_its_orbit(folder):
-    spec = specs.case("constant, sum of outputs") | {"draws": 2, "steps": 2000}
-    run = fastlstm.run(spec | {"params": CHAOS | {"W_y": 1.0, "default": 0.0}}, folder / "long")
-    actual = check_adjoints(replay(run.path, point=0, draw=1))
-    assert actual.dh.max() > 400
-    with style.drawing():
-        (drawn,) = trace.draw(RunData(run, "long", (0, 1)))
-    assert len(drawn.figure.axes) == 4  # with the orbit
-    assert kinds(run) == ["trace"]  # two draws have no quantiles
-
-
-def test_trace_of_a_draw_whose_gradient_dies_ends_in_zero(folder):
-    spec = specs.case("constant, sum of outputs") | {"draws": 1, "params": {"default": 0.0, "b_y": 0.5}}
-    run = fastlstm.run(spec, folder / "dead")
-    assert np.isneginf(np.concatenate(check_adjoints(replay(run.path, point=0, draw=0)))).all()
-    with style.drawing():
-        assert len(trace.draw(RunData(run, "dead"))) == 1
-
-
 def test_the_draws_from_within_are_typical_largest_and_smallest(whole, short, rowless):
     rows = whole.draws()
     chosen = {each.which: each for each in trace.chosen(RunData(whole, "whole"))}
@@ -354,46 +285,6 @@ def test_of_many_rows_the_first_draws_of_each_point_are_read(short, monkeypatch)
     assert np.bincount(rows["point"]).tolist() == [20] * 6
     assert rows["draw"].max() == 19
     assert seen.is_sampled
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0, "0%"), (1.0, "100%"), (0.384, "38%"), (0.0214, "2.1%"), (0.99966, "99.966%"), (3.21e-6, "0.00032%")],
-)
-def test_a_share_is_never_rounded_to_nothing_or_all(value, text):
-    assert numbers.percent(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [
-        (0.0, 4, "0"), (-0.5, 3, f"{numbers.MINUS}0.5"), (9999.0, 6, "9999"), (10_000.0, 6, "10,000"),
-        (10_000.0, 3, "10,000"), (9999.6, 3, "10,000"), (-12_345.6, 6, f"{numbers.MINUS}12,345.6"),
-        (123_456.0, 3, "123,000"), (1e6, 3, "1e6"), (0.001, 3, "0.001"), (9.11e-4, 3, f"9.11e{numbers.MINUS}4"),
-    ],
-)  # fmt: skip
-def test_a_number_is_written_in_one_way(value, digits, text):
-    assert numbers.number(value, digits=digits) == text
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "share", "text"),
-    [
-        (3.53e-6, 1.133e-4, True, "0.000353 to 0.01133%"), (0.0, 1.0, True, "0 to 100%"),
-        (0.99996, 1.0, True, "99.996 to 100%"),
-        (0.5401, 0.54069, False, "0.5401 to 0.5407"), (0.998631, 0.998639, False, "0.99863 to 0.99864"),
-        (0.998631, 0.998634, False, "0.998631 to 0.998634"), (42.33, 42.33, False, "42.33 to 42.33"),
-    ],
-)  # fmt: skip
-def test_the_ends_of_an_interval_can_be_told_apart(low, high, share, text):
-    assert numbers.interval(low, high, share=share) == text
-
-
-@pytest.mark.parametrize(
-    ("draws", "text"), [(0, "0"), (999, "999"), (1000, "1k"), (12_000, "12k"), (1_230_000, "1.2M")]
-)
-def test_counts_fit_into_a_cell(draws, text):
-    assert numbers.count(draws) == text
 
 
 # The page

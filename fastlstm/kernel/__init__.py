@@ -3,7 +3,7 @@
 lstm                        F, L, B, M and J of docs/derivation.md: the unit, its losses, adjoint and tangent
 elementary, coefficients    sigmoid, tanh, exp, log, sin and cos, the normal quantile
 scale, wide, widened        numbers with exponents: beside plain lanes, and as a kind of number of their own
-random, inputs              the values, inputs and targets of a draw; a distribution or a process begins here
+random, inputs, drawing     the values, inputs and targets of a draw; a distribution or a process begins here
 forward_pass, backward_pass, passes, truncated      the loops over time
 groups/, gradient_rows      what is measured of a draw: one module for each group
 modes                       the modes of gradients

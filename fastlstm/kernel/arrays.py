@@ -12,7 +12,7 @@ from numba import int64, typeof, types, void
 from numba.np.numpy_support import from_dtype
 
 from fastlstm.kernel import suspicion
-from fastlstm.kernel.forward_pass import Extent, Terms
+from fastlstm.kernel.forward_pass import TERMS, Extent
 from fastlstm.kernel.gradient_rows import scale_rows
 from fastlstm.kernel.lanes.convert import one_if
 from fastlstm.kernel.lanes.jit import inline, kernel
@@ -20,7 +20,7 @@ from fastlstm.kernel.lanes.memory import align_stack, ask_for_part, load, store,
 from fastlstm.kernel.lanes.registers import store_registers
 from fastlstm.kernel.lanes.simd import LANES, absolute, fill, maximum
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
-from fastlstm.kernel.lstm import READOUTS, State, input_gradient, output, step
+from fastlstm.kernel.lstm import State, input_gradient, output, step
 from fastlstm.kernel.modes import build_mode
 from fastlstm.kernel.options import options
 from fastlstm.kernel.passes import allocate_scratch, load_unit, memory_kind, run_draws
@@ -61,32 +61,29 @@ def _write_input_gradient(p, seen, a, scale, out):
 
 
 @cache
-def build_gradients(arithmetic, mode, loss="given", readout="sigmoid", inputs=True):
+def build_gradients(arithmetic, mode, inputs=True):
     """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T).
 
-    `last` (n, 2: dh_T, dC_T) comes in through the last state; window: the steps of a window, for that mode. `target`
-    holds dy for the loss "given", targets for mse and bce, and is not read for sum and last. Without `inputs`, out_x is
-    (n, 0). out_suspect (n, 1) is 1 where numbers may have lost something, and 0 elsewhere.
+    `last` (n, 2: dh_T, dC_T) comes in through the last state. `target` holds dy for the loss "given", targets for mse
+    and bce, and is not read for sum and last. Without `inputs`, out_x is (n, 0). out_suspect (n, 1) is 1 where numbers
+    may have lost something, and 0 elsewhere.
     """
     MODE = build_mode(mode, _write_input_gradient if inputs else _ask_for_inputs)
-    OPTIONS = options(loss, readout, {"mode": MODE})
+    OPTIONS = options({"mode": MODE})
     finish, suspects = MODE.finish, MODE.suspect
     dtype, _ = memory_kind(arithmetic)
     source, filled = array_types(dtype)
     memory = typeof(allocate_scratch(arithmetic, 1))
 
     @kernel(
-        void(source, source, source, source, source, int64, int64, memory, filled, filled, filled, filled),
-        (arithmetic, mode, loss, readout, inputs),
+        void(source, source, source, source, source, TERMS, memory, filled, filled, filled, filled),
+        (arithmetic, mode, inputs),
     )
-    def gradients(
-        params, state, last, x, target, first_loss_step, window, scratch, out_params, out_state, out_x, out_suspect
-    ):
+    def gradients(params, state, last, x, target, terms, scratch, out_params, out_state, out_x, out_suspect):
         align_stack()
         params, state, last, x, target, scratch = uncounted((params, state, last, x, target, scratch))
         out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
         out_suspect = uncounted(out_suspect)
-        terms = Terms(x.shape[1], first_loss_step, 0.5, window)
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
             if start == 0 or target.strides[0] != 0:  # one dy, or target, that all draws share is read once
@@ -108,16 +105,18 @@ def build_gradients(arithmetic, mode, loss="given", readout="sigmoid", inputs=Tr
 
 
 @cache
-def build_trace(arithmetic, readout="sigmoid"):
-    """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T); and out_suspect, as build_gradients does."""
-    READOUT = READOUTS[readout]
+def build_trace(arithmetic):
+    """The kernel that fills the trace: f, i, o, g, C, h, y, each (n, T); and out_suspect, as build_gradients does.
+
+    `readout` is one of the codes READOUTS.
+    """
     dtype, _ = memory_kind(arithmetic)
     source, filled = array_types(dtype)
     memory = typeof(allocate_scratch(arithmetic, 1))
     traces = types.Array(source.dtype, 3, "A")
 
-    @kernel(void(source, source, source, memory, traces, filled), (arithmetic, readout))
-    def trace(params, state, x, scratch, out, out_suspect):
+    @kernel(void(source, source, source, int64, memory, traces, filled), (arithmetic,))
+    def trace(params, state, x, readout, scratch, out, out_suspect):
         align_stack()
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
         out_suspect = uncounted(out_suspect)
@@ -131,7 +130,7 @@ def build_trace(arithmetic, readout="sigmoid"):
                 s = step(p, now, x_t)
                 furthest = maximum(furthest, absolute(x_t))
                 now = State(s.C, s.h)
-                _, y = output(p, READOUT, s.h)
+                _, y = output(p, readout, s.h)
                 traced = (s.f.value, s.i.value, s.o.value, s.g.value, s.C, s.h, y.value)
                 store_registers(scratch.values, (), traced)
                 for k in range(len(traced)):

@@ -7,6 +7,8 @@ dL/dx); the largest |x_t| taken in the loop of the outputs (1% slower).
 
 from collections import namedtuple
 
+from numba import float64, int64, types
+
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.memory import load, store
 from fastlstm.kernel.lanes.registers import filled, mapped, store_registers
@@ -26,9 +28,10 @@ from fastlstm.kernel.lstm import (
 from fastlstm.kernel.wide import plain_lanes
 from fastlstm.kernel.widened import of_kind
 
-# How many steps, from which on (counted from 0) they carry a loss, where a gate is saturated, and the steps of a
-# window of truncated backpropagation
-Terms = namedtuple("Terms", "steps first_loss_step saturation window")
+# How many steps, the codes of loss and read-out, from which step on (counted from 0) there is a loss, where a gate is
+# saturated, and the steps of a window of truncated backpropagation
+Terms = namedtuple("Terms", "steps loss readout first_loss_step saturation window")
+TERMS = types.NamedTuple((int64, int64, int64, int64, float64, int64), Terms)  # their type
 # The steps first..last-1, counted from 0, whose record is in memory: row 0 is step `first`
 Window = namedtuple("Window", "first last")
 # What the groups see of step t + 1: its row in memory, the state before it, the step and its partial derivatives
@@ -68,12 +71,12 @@ def forward(p, so_far, scratch, terms, window, options):
         tallies = mapped(options.add, (tallies,), (p, seen))
         extent = Extent(maximum(extent.C, absolute(now.C)), maximum(extent.x, absolute(x_t)), extent.has_loss)
         state = State(now.C, now.h)
-    readout, has_loss = _read_out(p, readout, extent.has_loss, state.h, scratch, terms, window, options)
+    readout, has_loss = _read_out(p, readout, extent.has_loss, state.h, scratch, terms, window)
     return Forward(state, readout, Extent(extent.C, extent.x, has_loss), tallies)
 
 
 @inline
-def _read_out(p, readout, has_loss, last_h, scratch, terms, window, options):
+def _read_out(p, readout, has_loss, last_h, scratch, terms, window):
     """The outputs of a window and what they cost, and its record's delta.
 
     No step waits for an output, so they have a loop of their own: among the steps they took registers from the chain
@@ -85,9 +88,9 @@ def _read_out(p, readout, has_loss, last_h, scratch, terms, window, options):
         h = load(scratch.record, (row + 1, H_BEFORE)) if t + 1 < window.last else last_h
         delta = zero
         if t >= terms.first_loss_step:  # for the loss `last` that is step T alone
-            target = of_kind(scratch.record, load(scratch.target, (t,))) if options.loss >= MSE else zero
-            cost, delta = loss_and_delta(p, options.loss, options.readout, h, target)
-            has_loss = has_loss | (target != 0.0) if options.loss == GIVEN else has_loss | (zero < 1.0)
+            target = of_kind(scratch.record, load(scratch.target, (t,))) if terms.loss >= MSE else zero
+            cost, delta = loss_and_delta(p, terms.loss, terms.readout, h, target)
+            has_loss = has_loss | (target != 0.0) if terms.loss == GIVEN else has_loss | (zero < 1.0)
             readout = add_readout(readout, cost, delta, h)
         store(scratch.record, (row, DELTA), delta)
     return readout, has_loss

@@ -1,6 +1,6 @@
 """Input processes: x_1 .. x_T of a register of draws, step t in row t - 1 of scratch.
 
-One function for each process, in `PROCESSES` by its name in a spec, so that a kernel compiles only its own. Each
+One function for each process, in `PROCESSES` by its name in a spec, so that a drawing compiles only its own. Each
 first leaves uniforms in the rows and then turns them into x in place. Both in one loop was no faster (normal,
 float64: 3.8 against 3.5 ns).
 """

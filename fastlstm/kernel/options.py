@@ -1,4 +1,4 @@
-"""What a kernel is compiled for: the loss, and what follows the passes, measure groups or a mode of gradients.
+"""What a kernel is compiled for: what follows the passes, measure groups or a mode of gradients.
 
 All of it is in the type of one value, `Options`: what is not asked for is not compiled.
 """
@@ -9,17 +9,14 @@ from importlib import import_module
 from fastlstm import measures
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.registers import Fixed, store_column
-from fastlstm.kernel.lstm import LOSSES, READOUTS
 
-# The codes of loss and read-out and, for each of these hooks of groups/__init__.py, the functions of all followers that
-# have it
-Options = namedtuple("Options", "loss readout start add start_back add_back")
-HOOKS = Options._fields[2:]
+# For each of these hooks of groups/__init__.py, the functions of all followers that have it
+Options = namedtuple("Options", "start add start_back add_back")
 
 
-def options(loss, readout, followers):
-    """The options of a loss, a read-out, and followers by name: modules, or anything that has hooks as attributes."""
-    return Options(LOSSES[loss], READOUTS[readout], *(Fixed(hooks(name, followers)) for name in HOOKS))
+def options(followers):
+    """The options of followers by name: modules, or anything that has hooks as attributes."""
+    return Options(*(Fixed(hooks(name, followers)) for name in Options._fields))
 
 
 def hooks(name, followers):

@@ -8,11 +8,11 @@ from collections import namedtuple
 from functools import cache
 
 import numpy as np
-from numba import int64, typeof, types, void
+from numba import typeof, types, void
 from numba.np.numpy_support import from_dtype
 
 from fastlstm.kernel.arrays import array_types, read_units
-from fastlstm.kernel.forward_pass import Terms
+from fastlstm.kernel.forward_pass import TERMS
 from fastlstm.kernel.inner import keep_inner, load_inner
 from fastlstm.kernel.lanes.convert import as_integer, by_width, one_if
 from fastlstm.kernel.lanes.jit import choose_meaning, generic, inline, kernel, meaning
@@ -37,7 +37,7 @@ DZ_Y = len(StepGradients._fields)
 # of one of its steps is, (n, 2)
 Filled = namedtuple("Filled", "params params_k state state_k steps steps_k suspect")
 # Where a register of draws goes: the rows of every step, and the row of the suspect
-Out = namedtuple("Out", "steps suspect loss")
+Out = namedtuple("Out", "steps suspect")
 
 # A factor and a number in these ranges have a product that is exact but for rounding.
 SMALLEST_FACTOR = by_width(2.0**-50, 2.0**-500)
@@ -118,7 +118,7 @@ def _write_step(p, seen, a, scale, out):
     mapped(_store_step, (steps, places(steps)), (out.steps, seen.t))
     store(out.steps, (DZ_Y, seen.t), r.delta)
     dy = load(seen.scratch.target, (seen.t,))
-    no_dy = (dy == 0.0) if out.loss == GIVEN else (dy != dy)
+    no_dy = (dy == 0.0) if seen.terms.loss == GIVEN else (dy != dy)
     silent = (dy == dy) if seen.t < seen.terms.first_loss_step else no_dy
     lost = lost_something(p, seen, r, inner, a, steps, silent)
     before = load(out.suspect, (0,))
@@ -179,11 +179,10 @@ def allocate_filled(arithmetic, draws, steps):
 
 
 @cache
-def build_step_gradients(arithmetic, mode, loss="given", readout="sigmoid"):
+def build_step_gradients(arithmetic, mode):
     """The kernel that fills `Filled`; its other arguments are those of arrays.build_gradients."""
     MODE = build_mode(mode, _write_step)
-    OPTIONS = options(loss, readout, {"inner": KEEPER, "mode": MODE})
-    LOSS = OPTIONS.loss
+    OPTIONS = options({"inner": KEEPER, "mode": MODE})
     finish, suspects = MODE.finish, MODE.suspect
     dtype, _ = memory_kind(arithmetic)
     source, _ = array_types(dtype)
@@ -192,23 +191,22 @@ def build_step_gradients(arithmetic, mode, loss="given", readout="sigmoid"):
     filled = [types.Array(from_dtype(a.dtype), a.ndim, "A") for a in allocate_filled(arithmetic, 1, 1)]
 
     @kernel(
-        void(source, source, source, source, source, int64, int64, memory, rows, *filled),
-        (arithmetic, mode, loss, readout),
+        void(source, source, source, source, source, TERMS, memory, rows, *filled),
+        (arithmetic, mode),
     )
     def gradients_of_steps(
-        params, state, last, x, target, first_loss_step, window, scratch, rows,
+        params, state, last, x, target, terms, scratch, rows,
         out_params, out_params_k, out_state, out_state_k, out_steps, out_steps_k, out_suspect,
     ):  # fmt: skip
         align_stack()
         filled = Filled(out_params, out_params_k, out_state, out_state_k, out_steps, out_steps_k, out_suspect)
         params, state, last, x, target, scratch = uncounted((params, state, last, x, target, scratch))
         rows, filled = uncounted((rows, filled))
-        terms = Terms(x.shape[1], first_loss_step, 0.5, window)
         for start in range(0, len(x), LANES):
             read_units(scratch, params, state, x, start)
             read_draws(scratch.target, target, start)
             read_draws(scratch.last, last, start)
-            out = Out(rows, scratch.gap.sizes, LOSS)
+            out = Out(rows, scratch.gap.sizes)
             store(out.suspect, (0,), fill(load(out.suspect, (0,)), 0.0))
             done = run_draws(scratch, terms, out, OPTIONS)
             lost = load(out.suspect, (0,))

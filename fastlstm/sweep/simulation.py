@@ -8,16 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlstm import measures
+from fastlstm.kernel.drawing import build_drawing, sources
+from fastlstm.kernel.forward_pass import Terms
 from fastlstm.kernel.inputs import source
+from fastlstm.kernel.lanes.jit import address_of
 from fastlstm.kernel.lanes.simd import LANES
-from fastlstm.kernel.random import distributions, stream_word
+from fastlstm.kernel.lstm import LOSSES, READOUTS
+from fastlstm.kernel.passes import memory_kind
+from fastlstm.kernel.random import stream_word
 from fastlstm.kernel.simulate import (
     ColumnArrays,
     allocate_columns,
     build_simulation,
     memory_for,
-    setting,
     suspects,
+    with_always,
 )
 from fastlstm.kernel.suspicion import AFTER, from_type
 from fastlstm.names import PARAMETERS, STATE
@@ -72,21 +77,27 @@ class Simulation:
         elif loss.target is not None:
             target, targets = "distribution", {"target": _entry(loss.target)}
         self.has_target = target != "none"
-        self._table = distributions([_entry(d) for d in (*point.params, point.h, point.C)])
-        self._setting = setting(
+        self._sources = sources(
+            spec.seed,
+            stream_word(point.index, common=spec.common),
+            [_entry(d) for d in (*point.params, point.h, point.C)],
             source(**process.source(point.steps)),
-            first_loss_step=self.first_loss_step,
-            saturation=spec.measure.saturation,
-            window=spec.measure.window or 1,
             **targets,
         )
-        self._seed = np.uint64(spec.seed)
-        self._stream = np.uint32(stream_word(point.index, common=spec.common))
-        self._options = (self.dtype, self.stored, process.process, loss.kind, loss.readout, target, self.groups)
-        self._scratch = {
-            arithmetic: once_a_thread(partial(memory_for, self.dtype, self.groups, point.steps, arithmetic))
+        self._terms = Terms(
+            point.steps,
+            LOSSES[loss.kind],
+            READOUTS[loss.readout],
+            self.first_loss_step,
+            float(spec.measure.saturation),
+            spec.measure.window or 1,
+        )
+        self._computed = with_always(self.groups)
+        self._drawing = process.process, target
+        self._memory = {
+            arithmetic: once_a_thread(partial(memory_for, self.dtype, self._computed, point.steps, arithmetic))
             for arithmetic in from_type(self.dtype)
-        }  # a thread's memory for what is drawn, and for the passes
+        }  # a thread's
 
     def columns(self, first_draw: int, draws: int) -> dict[str, NDArray[Any]]:
         """The drawn values, and all measures of the groups, of some consecutive draws.
@@ -114,35 +125,48 @@ class Simulation:
             suspect = dict(zip(suspects(self.groups)._fields, filled.suspect[:, rare] != 0.0, strict=True))
             for group in measures.GROUPS:
                 lost = suspect["draw"] | suspect.get(group, False)
-                getattr(filled, group)[:, rare[lost]] = getattr(exact, group)[:, lost]
+                with np.errstate(over="ignore"):  # beyond the type stored is inf
+                    getattr(filled, group)[:, rare[lost]] = getattr(exact, group)[:, lost]
         return filled
 
     def computed(self, numbers: NDArray[np.uint64], arithmetic: str) -> Any:
         """The columns of draws of any numbers in one arithmetic, one of kernel/suspicion.py."""
         padded = np.concatenate([numbers, np.zeros(-len(numbers) % LANES, np.uint64)])
-        filled = allocate_columns(self.stored, len(padded), self.groups, self.point.steps, _COLUMNS.lend)
-        fill = build_simulation(*self._options, arithmetic)
-        fill(
-            self._seed, self._stream, padded, self.point.steps,
-            self._table, self._setting, *self._scratch[arithmetic](), filled,
-        )  # fmt: skip
+        draw, fill = self._kernels(arithmetic)
+        filled = allocate_columns(
+            self._stored_by(arithmetic), len(padded), self._computed, self.point.steps, _COLUMNS.lend
+        )
+        fill(address_of(draw), self._sources, padded, self._terms, *self._memory[arithmetic](), filled)
         return ColumnArrays(*(rows[:, : len(numbers)] for rows in filled))
 
     def compile(self) -> None:
         """Have the kernels ready, which all points share: for plain numbers, and for draws that leave their range."""
         for arithmetic in from_type(self.dtype):
-            build_simulation(*self._options, arithmetic)
+            self._kernels(arithmetic)
+
+    def _kernels(self, arithmetic: str) -> tuple[Any, Any]:
+        """What draws and what computes; all runs share the second where draws are computed again."""
+        computed, _ = memory_kind(arithmetic)
+        return (
+            build_drawing(self.dtype, computed, *self._drawing),
+            build_simulation(self._stored_by(arithmetic), self._computed, arithmetic),
+        )
+
+    def _stored_by(self, arithmetic: str) -> str:
+        """The type of the columns; what is computed again is rounded to it later."""
+        return self.stored if arithmetic == self.dtype else "float64"
 
     def make(self, draw: int) -> Draw:
         """The parameters, state, inputs and targets of one draw, and its measures, as `columns` makes them."""
         filled = self._settled(np.array([draw], np.uint64), self.dtype)
-        drawn, _ = self._scratch[self.dtype]()  # its lane 0 is the draw
+        _, drawn, _ = self._memory[self.dtype]()
+        values, x, target = (rows[0, :, 0] for rows in drawn)  # of the first lane of the first register
         return Draw(
-            params=drawn.values[: len(PARAMETERS), 0].copy(),
-            h0=drawn.values[len(PARAMETERS), 0],
-            C0=drawn.values[len(PARAMETERS) + 1, 0],
-            x=drawn.x[:, 0].copy(),
-            target=self._target(drawn.target[:, 0]),
+            params=values[: len(PARAMETERS)].copy(),
+            h0=values[len(PARAMETERS)],
+            C0=values[len(PARAMETERS) + 1],
+            x=x.copy(),
+            target=self._target(target),
             first_loss_step=self.first_loss_step,
             measures={name: column[0] for name, column in self._by_name(filled).items()},
             strained=bool(filled.suspect[suspects(self.groups)._fields.index("draw"), 0]),

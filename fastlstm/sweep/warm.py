@@ -19,8 +19,7 @@ def warm(source: str | os.PathLike[str], display: Log) -> None:
     spec = load(source)
     with compilation(display.compiling, display.compiled):
         Simulation(spec, spec.points()[0]).compile()
-        kind, readout = spec.loss.kind, spec.loss.readout
         for arithmetic in from_type(spec.dtype):
-            arrays.build_gradients(arithmetic, "full", "given", readout)
-            build_step_gradients(arithmetic, "full", kind, readout)
-            arrays.build_trace(arithmetic, readout)
+            arrays.build_gradients(arithmetic, "full")
+            build_step_gradients(arithmetic, "full")
+            arrays.build_trace(arithmetic)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastlstm.kernel.arrays import build_gradients
+from fastlstm.kernel.forward_pass import Terms
+from fastlstm.kernel.lstm import LOSSES, READOUTS
 from fastlstm.kernel.passes import allocate_scratch, memory_kind
 from fastlstm.kernel.step_gradients import NAMES, Filled, allocate_filled, allocate_steps, build_step_gradients
 from fastlstm.kernel.suspicion import AFTER
@@ -33,7 +35,7 @@ LossKind = Literal["sum", "last", "mse", "bce"]
 
 @dataclass(frozen=True)
 class Task:
-    """What the gradients are of: arrays that fit together, and the choices that a kernel is compiled for.
+    """What the gradients are of: arrays that fit together, and what was chosen.
 
     target: dy where loss is "given", targets for mse and bce, (draws, steps); last: dh_T and dC_T, (draws, 2).
     arithmetic: what computes them, one of kernel/suspicion.py; the arrays are of its type.
@@ -49,13 +51,16 @@ class Task:
     window: int
     arithmetic: str
 
-    def arguments(self, part: slice) -> tuple[Array, Array, Array, Array, Array, int, int]:
-        """What it is called with for some draws."""
+    @property
+    def terms(self) -> Terms:
+        """The numbers that a kernel is called with, for all draws."""
+        steps = self.units.x.shape[1]
+        return Terms(steps, LOSSES[self.loss], READOUTS[self.readout], self.first_loss_step, 0.5, self.window)
+
+    def arrays(self, part: slice) -> tuple[Array, Array, Array, Array, Array]:
+        """The arrays that it is called with, for some draws."""
         units = self.units
-        return (
-            units.params[part], units.state[part], self.last[part], units.x[part], self.target[part],
-            self.first_loss_step, self.window,
-        )  # fmt: skip
+        return units.params[part], units.state[part], self.last[part], units.x[part], self.target[part]
 
     def again(self, draws: Array) -> "Task":
         """The same for suspect draws, in the arithmetic after this one."""
@@ -152,7 +157,7 @@ def _refuse_unfit(out: Gradients, task: Task, *, inputs: bool) -> None:
         if array.shape != shape or array.dtype != task.units.dtype or not array.flags.writeable:
             wanted = f"{shape} in {task.units.dtype}, to be written to"
             raise ValueError(f"out.{name} has shape {array.shape} in {array.dtype}; it must be {wanted}")
-        if any(np.may_share_memory(array, other) for other in task.arguments(slice(None))[:5]):
+        if any(np.may_share_memory(array, other) for other in task.arrays(slice(None))):
             raise ValueError(f"out.{name} shares memory with an argument, which would change while it is read")
 
 
@@ -197,7 +202,7 @@ def _window(mode: Mode, window: int | None) -> int:
 
 def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = None) -> Gradients:
     """Gradients, in new arrays or in those of `out`; draws that may leave the range are computed again."""
-    kernel = build_gradients(task.arithmetic, task.mode, task.loss, task.readout, inputs)
+    kernel = build_gradients(task.arithmetic, task.mode, inputs)
     draws, steps = task.units.x.shape
     state, suspect = (columns_of_draws(columns, draws, task.units.dtype) for columns in (2, 1))
     if out is None:
@@ -208,7 +213,9 @@ def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = No
     scratch = once_a_thread(lambda: allocate_scratch(task.arithmetic, steps, inputs=inputs))
 
     def work(part: slice) -> None:
-        kernel(*task.arguments(part), scratch(), filled.params[part], state[part], filled.x[part], suspect[part])
+        kernel(
+            *task.arrays(part), task.terms, scratch(), filled.params[part], state[part], filled.x[part], suspect[part]
+        )
 
     task.run(work)
     filled.h0[:], filled.C0[:] = state.T
@@ -253,7 +260,7 @@ def run_step_gradients(task: Task) -> StepGradients:
 
 def _fill_steps(task: Task) -> Filled:
     draws, steps = task.units.x.shape
-    kernel = build_step_gradients(task.arithmetic, task.mode, task.loss, task.readout)
+    kernel = build_step_gradients(task.arithmetic, task.mode)
     out: Filled = allocate_filled(task.arithmetic, draws, steps)
 
     scratch = once_a_thread(lambda: allocate_scratch(task.arithmetic, steps, inner=True))
@@ -261,7 +268,7 @@ def _fill_steps(task: Task) -> Filled:
 
     def work(part: slice) -> None:
         sliced = [array[:, part] if array.ndim == 3 else array[part] for array in out]
-        kernel(*task.arguments(part), scratch(), rows(), *sliced)
+        kernel(*task.arrays(part), task.terms, scratch(), rows(), *sliced)
 
     task.run(work)
     return out

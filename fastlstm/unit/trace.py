@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastlstm.kernel import arrays
+from fastlstm.kernel.lstm import READOUTS
 from fastlstm.kernel.passes import allocate_scratch, memory_kind
 from fastlstm.kernel.suspicion import AFTER
 from fastlstm.threads import in_order, once_a_thread
@@ -79,14 +80,15 @@ def _rows(units: Inputs, readout: str, arithmetic: str) -> Array:
     """The rows of a trace, (7, draws, steps)."""
     dtype, _ = memory_kind(arithmetic)
     computed = units.of(np.arange(len(units.x)), dtype) if dtype != units.dtype else units
-    fill = arrays.build_trace(arithmetic, readout)
+    fill = arrays.build_trace(arithmetic)
     out = np.empty((7, *units.x.shape), dtype)
     suspect = np.empty((len(units.x), 1), dtype)
 
     scratch = once_a_thread(lambda: allocate_scratch(arithmetic, units.x.shape[1]))
 
     def work(part: slice) -> None:
-        fill(computed.params[part], computed.state[part], computed.x[part], scratch(), out[:, part], suspect[part])
+        units = computed.params[part], computed.state[part], computed.x[part]
+        fill(*units, READOUTS[readout], scratch(), out[:, part], suspect[part])
 
     tasks, threads = units.slices()
     for _ in in_order(work, tasks, threads=threads):

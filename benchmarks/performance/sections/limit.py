@@ -11,23 +11,23 @@ from benchmarks.performance.problem import Problem
 from benchmarks.performance.results import Findings, Table
 from benchmarks.performance.sections import Effort
 from benchmarks.performance.timing import Contestant, interleave
-from fastlstm.kernel.arrays import build_gradients
 from fastlstm.kernel.backward_pass import CHUNK
 from fastlstm.kernel.forward_pass import Terms
 from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.lanes.simd import LANES, fma
+from fastlstm.kernel.lstm import GIVEN, SIGMOID
 from fastlstm.kernel.options import options
 from fastlstm.kernel.passes import allocate_scratch, run_draws
 
 TITLE = "The limit: vector operations"
 TEXT = """\
-The kernel of gradients is compiled once more, and the vector instructions in its loops over time are counted:
-arithmetic, comparisons, shifts and selections, but no loads, stores and copies. What stands between the chunks of the
-backward pass is shared among the steps of a chunk. Next to it, on the same processor and in turns, runs a loop of
-independent fused multiply-adds on registers of the same width. The bound is the time that the counted instructions
-would take at that rate. The share is the bound over the time that `fastlstm.gradients` takes with one thread, T = 100,
-all it does besides included: arrays transposed in and out, dL/dx written, memory. "The two passes alone" have their
-parameters and inputs in the kernel's layout and in cache, and write no dL/dx, like the program in C."""
+The two passes are compiled by themselves, for given dy, and the vector instructions in their loops over time are
+counted: arithmetic, comparisons, shifts and selections, but no loads, stores and copies. What stands between the
+chunks of the backward pass is shared among the steps of a chunk. Next to it, on the same processor and in turns, runs
+a loop of independent fused multiply-adds on registers of the same width. The bound is the time that the counted
+instructions would take at that rate. The share is the bound over the time that `fastlstm.gradients` takes with one
+thread, T = 100, all it does besides included: arrays transposed in and out, dL/dx written, memory. "The two
+passes alone" have their parameters and inputs in the kernel's layout and in cache, and write no dL/dx, like C."""
 
 INDEPENDENT = 4  # registers of lanes in the loop that measures the rate: more would not stay in the machine's registers
 REGISTERS = {"zmm": 64, "ymm": 32, "xmm": 16}  # bytes
@@ -43,20 +43,15 @@ class Count(NamedTuple):
     chunk: Operations
 
 
-def assembly_of(function: Any) -> str:
-    """What a kernel is compiled to; Numba does not tell it of one that came from its cache."""
-    recompiled = numba.njit(function.nopython_signatures[0], error_model="numpy", nogil=True)(function.py_func)
-    (text,) = recompiled.inspect_asm().values()
-    return str(text)
-
-
 def count(dtype: str) -> Count:
-    """Find the loops over time in the kernel of gradients. Raises ValueError where there are none to be found.
+    """Find the loops over time in the two passes. Raises ValueError where there are none to be found.
 
     Only an exponential shifts: of the loops that do, the steps of the forward pass have the most operations, and its
     outputs shift a fifth as often. The backward pass has the most operations of the loops that do not shift.
     """
-    text = assembly_of(build_gradients(dtype, "full", "given"))
+    passes = compiled_passes()
+    passes(allocate_scratch(dtype, 1), 0)
+    (text,) = passes.inspect_asm().values()
     blocks = blocks_of(text)
     register = max(REGISTERS, key=lambda name: text.count(f"%{name}"))
     loops = loops_of(blocks)
@@ -84,17 +79,23 @@ def _multiply_adds(rows: Any, times: int) -> None:
     store(rows, (0,), a + b + c + d)
 
 
-def passes_alone(dtype: str, steps: int, registers: int) -> Contestant:
-    """The forward and the backward pass over the same register of draws, again and again."""
-    OPTIONS = options("given", "sigmoid", {})
+def compiled_passes() -> Any:
+    """Both passes for given dy, so many times over the same register of draws."""
+    OPTIONS = options({})
 
     @numba.njit(error_model="numpy", nogil=True)
     def passes(scratch: Any, times: int) -> None:
         align_stack()
         scratch = uncounted(scratch)
         for _ in range(times):
-            run_draws(scratch, Terms(len(scratch.x), 0, 0.5, window=1), (), OPTIONS)
+            run_draws(scratch, Terms(len(scratch.x), GIVEN, SIGMOID, 0, 0.5, window=1), (), OPTIONS)
 
+    return passes
+
+
+def passes_alone(dtype: str, steps: int, registers: int) -> Contestant:
+    """The forward and the backward pass over the same register of draws, again and again."""
+    passes = compiled_passes()
     scratch = allocate_scratch(dtype, steps)
     random = np.random.default_rng(1)
     for rows in (scratch.values, scratch.x):

@@ -86,15 +86,30 @@ def kernel(signature, options=()):
     On disk it is known by its name, its signature, `options`, and all sources that kernels are compiled from: what it
     closes over must follow from the options.
     """
+    return _compiled(signature, options)
 
+
+def callee(signature, options=()):
+    """The same for a function that only kernels call, see calls.py: without what Python needs for that."""
+    return _compiled(signature, options, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+
+
+def _compiled(signature, options, **flags):
     def compiled(function):
-        dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+        dispatcher = numba.njit(error_model="numpy", nogil=True, **flags)(function)
         dispatcher._cache = cache_of(function, (source_digest(), repr(options)))  # instead of cache=True's own
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         return dispatcher
 
     return compiled
+
+
+@cache
+def address_of(compiled):
+    """Where the machine code of a kernel is, to be called from another one; it stays there as long as the kernel."""
+    (version,) = compiled.overloads.values()
+    return version.library.get_pointer_to_function(version.fndesc.llvm_func_name)
 
 
 @cache
