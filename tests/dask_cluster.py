@@ -124,13 +124,24 @@ def other_package(folder: Path) -> Path:
 
 
 @contextmanager
-def worker_process(address: str, *, path: Path | None = None, nanny: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(
+    address: str, *, path: Path | None = None, nanny: bool = False, name: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """`dask worker` as a process of its own, which ends with the context."""
     own = Path(fastlstm.__path__[0]).parent
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(path or own), str(Path(__file__).parent)])}
     command = ["worker", address, "--host", LOOPBACK, "--nthreads", "1", "--dashboard-address", f"{LOOPBACK}:0"]
+    command += ["--name", name] if name else []  # a name must be of one worker only
     with started("dask", *command, "--nanny" if nanny else "--no-nanny", environment=environment) as process:
         yield process
+
+
+def wait_for_worker(client: Client, name: str, *, patience: float = 300.0) -> None:
+    """Wait for one worker by name: how many others there are is a matter of their nannies."""
+    end = time.monotonic() + patience
+    while name not in {worker["name"] for worker in client.scheduler_info()["workers"].values()}:
+        assert time.monotonic() < end, f"no worker {name} came in {patience} s"
+        time.sleep(0.05)
 
 
 @contextmanager

@@ -118,8 +118,8 @@ def test_worker_with_other_sources_is_refused_before_anything_is_written(client,
     spec = tmp_path / "small.toml"
     spec.write_text(fastlstm.load(SPEC).normalised(), encoding="utf-8")
     address = client.scheduler.address
-    with cluster.worker_process(address, path=cluster.other_package(tmp_path / "other")):
-        client.wait_for_workers(3, timeout=300)
+    with cluster.worker_process(address, path=cluster.other_package(tmp_path / "other"), name="other"):
+        cluster.wait_for_worker(client, "other")
         command = [FASTLSTM, "run", spec, "--out", tmp_path / "run", "--dask", address]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
         with pytest.raises(OtherWorker, match="install the same on all"):
