@@ -19,6 +19,8 @@ def test_any_file_operation_may_fail(bench, ledger, some, kind):
     for operation in some(range(whole.operations), 1):
         run = bench.run_with_parts_of(240, name="run")
         ended = bench.go_on(run, operation=operation, kind=kind)
+        if ended.code == 0 and operation >= ended.operations:
+            continue  # it never came: parts that are ready together are synced together, so a run may have fewer
         assert ended.code in EXPECTED[kind], ended
         assert "Traceback" not in ended.stderr
         assert bool(ended.stderr) == (ended.code == 74), ended
