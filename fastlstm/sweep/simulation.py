@@ -97,7 +97,7 @@ class Simulation:
         self._memory = {
             arithmetic: once_a_thread(partial(memory_for, self.dtype, self._computed, point.steps, arithmetic))
             for arithmetic in from_type(self.dtype)
-        }  # a thread's
+        }  # of each thread
 
     def columns(self, first_draw: int, draws: int) -> dict[str, NDArray[Any]]:
         """The drawn values, and all measures of the groups, of some consecutive draws.
@@ -123,9 +123,9 @@ class Simulation:
         if len(rare):
             exact = self._settled(numbers[rare], AFTER[arithmetic])
             suspect = dict(zip(suspects(self.groups)._fields, filled.suspect[:, rare] != 0.0, strict=True))
-            for group in measures.GROUPS:
-                lost = suspect["draw"] | suspect.get(group, False)
-                with np.errstate(over="ignore"):  # beyond the type stored is inf
+            with np.errstate(over="ignore"):  # beyond the type stored is inf
+                for group in measures.GROUPS:
+                    lost = suspect["draw"] | suspect.get(group, False)
                     getattr(filled, group)[:, rare[lost]] = getattr(exact, group)[:, lost]
         return filled
 
