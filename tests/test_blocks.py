@@ -1,5 +1,8 @@
 """Memory of columns is used again, and never while something refers to it."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 
@@ -52,3 +55,9 @@ def test_all_memory_is_let_go_when_none_is_in_use():
     lent.clear()
     assert not blocks._free
     assert not blocks._in_use
+
+
+def test_memory_that_is_still_in_use_at_exit_is_no_error():
+    program = "import builtins; from fastlstm.sweep.blocks import Blocks; builtins.kept = Blocks().lend(1000)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

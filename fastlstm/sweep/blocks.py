@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 class _Lease:
     """A block while arrays lie in it; when the last of them is gone, it goes back."""
 
-    def __init__(self, blocks: "Blocks", block: NDArray[np.uint8]) -> None:
-        self._blocks, self._block = blocks, block
+    def __init__(self, blocks: "Blocks", address: int, block: NDArray[np.uint8]) -> None:
+        self._blocks, self._address = blocks, address
         self.__array_interface__ = block.__array_interface__
 
     def __del__(self) -> None:
-        self._blocks._take_back(self._block)
+        self._blocks._take_back(self._address)
 
 
 class Blocks:
@@ -30,7 +30,7 @@ class Blocks:
 
     def __init__(self) -> None:
         self._free: list[NDArray[np.uint8]] = []
-        self._in_use: set[int] = set()
+        self._in_use: dict[int, NDArray[np.uint8]] = {}  # by address: at exit no block can be asked for it any more
 
     def lend(self, size: int) -> NDArray[Any]:
         """So many bytes, whose content is left over; they are lent for as long as an array or buffer refers to them."""
@@ -41,11 +41,11 @@ class Blocks:
         if len(block) != size:
             fresh = np.empty(size + 64, np.uint8)
             block = fresh[-fresh.ctypes.data % 64 :][:size]
-        self._in_use.add(block.ctypes.data)
-        return np.asarray(_Lease(self, block))
+        address = block.ctypes.data
+        self._in_use[address] = block
+        return np.asarray(_Lease(self, address, block))
 
-    def _take_back(self, block: NDArray[np.uint8]) -> None:
-        self._free.append(block)
-        self._in_use.discard(block.ctypes.data)
+    def _take_back(self, address: int) -> None:
+        self._free.append(self._in_use.pop(address))
         if not self._in_use:
             self._free.clear()
