@@ -8,8 +8,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import specs
+from commands import call_here
 from PIL import Image
-from test_cli import call_here
 
 import fastlstm
 from fastlstm import store
