@@ -82,6 +82,21 @@ def done(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose name needs care, with a short spec in it: each file of tests has its own."""
+    folder = tmp_path_factory.mktemp("tests") / "Tür und Tor ∂h"
+    folder.mkdir()
+    (folder / "short spec.toml").write_text(specs.SHORT_TOML, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> fastlstm.Run:
+    """A finished run of that spec, in that folder."""
+    return fastlstm.run(folder / "short spec.toml", folder / "a run")
+
+
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> fastlstm.Run:
     """A finished run of specs.WHOLE, to be read only."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import specs
-from test_cli import ENVIRONMENT, FASTLSTM, call, call_here, files, strict_json, succeed, wait_for_first_part
+from commands import ENVIRONMENT, FASTLSTM, call, call_here, files, strict_json, succeed, wait_for_first_part
 
 import fastlstm
 from fastlstm.cli import exits, options

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from test_cli import call, call_here, strict_json, succeed
+from commands import call, call_here, strict_json, succeed
 
 import fastlstm
 from fastlstm.cli import simulations

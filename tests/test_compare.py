@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_cli import call_here
+from commands import call_here
 
 import fastlstm
 from fastlstm.report.compare import compare, differences

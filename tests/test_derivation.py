@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mpmath import mp
-from test_oracles import named
+from named_params import named
 
 from fastlstm.oracles import exact, naive
 

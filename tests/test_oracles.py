@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from mpmath import mp
+from named_params import named
 from numpy.typing import DTypeLike
 
 from fastlstm.oracles import exact, naive
@@ -17,11 +18,6 @@ Array = naive.Array
 
 MODES: tuple[naive.Mode, ...] = ("full", "cec", "local")
 DTYPES = (np.float32, np.float64, np.longdouble)
-
-
-def named(**values: float) -> Array:
-    """(1, 14) float64 parameters, 0 where not named."""
-    return np.array([[values.get(name, 0.0) for name in naive.NAMES]])
 
 
 class Example(NamedTuple):
