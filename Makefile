@@ -15,6 +15,7 @@ DEV_READY := .venv/.dev-ready
 ORACLE_READY := .venv/.oracle-ready
 BROWSER_READY := .venv/.browser-ready
 PEERS_READY := .venv/.peers-ready
+IDENTITY_READY := .venv/.identity-ready
 INTEROP_READY := .venv/.interop-ready
 DOCS_READY := .venv/.docs-ready
 
@@ -62,7 +63,7 @@ bench: $(PEERS_READY) ## speed beside JAX, PyTorch, C and the machine's limit; t
 interop: $(INTEROP_READY) ## weights from PyTorch and back, against its autograd (installs gigabytes)
 	@$(BIN)/python -m pytest tests/test_interop_torch.py
 
-identity: $(RUN_READY) ## prove that threads, parts, order, interruptions and processors change no bit
+identity: $(IDENTITY_READY) ## prove that threads, parts, order, interruptions and processors change no bit
 	@$(BIN)/python benchmarks/bit_identity.py
 
 docs: $(DOCS_READY) ## this documentation as a site, in site/
@@ -120,6 +121,11 @@ $(BROWSER_READY): $(DEV_READY)
 $(PEERS_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing JAX and PyTorch, to be compared with'
 	@if $(PIP) install -q --group peers; then touch $@; else echo 'JAX or PyTorch could not be installed' >&2; fi
+
+$(IDENTITY_READY): pyproject.toml $(RUN_READY)
+	@echo 'installing the emulator of AArch64'
+	@$(PIP) install -q --group identity
+	@touch $@
 
 $(INTEROP_READY): $(DEV_READY)
 	@echo 'installing PyTorch'

@@ -4,13 +4,15 @@
 
 The ways are other numbers of threads, other sizes of parts, another order of the parts, interruptions, another
 process, and other processors. A processor is another target of the compiler, in a process of its own with an empty
-cache of kernels, where NumPy is kept from the instructions that this processor does not have.
+cache of kernels, where NumPy is kept from the instructions that this processor does not have. One of another
+architecture, AArch64, is emulated (benchmarks/aarch64.py).
 Exit code 0 if all hashes of a variant are equal, and those of fastlstm/sweep/bits.py; else 1, and the columns and draws
 that differ are named; 2 if fastlstm's own sources changed meanwhile, so that nothing was proved.
 """
 
 import argparse
 import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,7 @@ SKYLAKE = Target(
     "skylake-avx512", "skylake-avx512", _V4, lambda name: name.startswith("AVX512_") and name != "AVX512_SKX"
 )
 GENERIC = Target("generic x86-64 with AVX and FMA", "generic", (*_V2, "avx", "fma"), lambda name: True)
+EMULATED = "AArch64, emulated"
 TARGETS = (OTHER_LIBRARIES, HASWELL, SKYLAKE, GENERIC)
 
 
@@ -182,7 +185,9 @@ for spec, path in json.load(sys.stdin):
 """
 
 
-def in_another_process(runs: Mapping[Path, SpecDict], target: Target | None = None) -> None:
+def in_another_process(
+    runs: Mapping[Path, SpecDict], target: Target | None = None, program: Sequence[str] = ("-c", _CHILD)
+) -> None:
     """Run specs into folders in a new process, compiled for a target into an empty cache, or as here.
 
     It has the same fastlstm as this one, whatever lies in the current folder.
@@ -190,10 +195,13 @@ def in_another_process(runs: Mapping[Path, SpecDict], target: Target | None = No
     task = json.dumps([(spec, str(path)) for path, spec in runs.items()])
     with tempfile.TemporaryDirectory() as cache:
         changes = {} if target is None else target.environment(cache)
-        subprocess.run(
-            [sys.executable, "-P", "-c", _CHILD],
-            input=task, text=True, check=True, env=os.environ | changes,
-        )  # fmt: skip
+        command = [sys.executable, "-P", *program]
+        subprocess.run(command, input=task, text=True, check=True, env=os.environ | changes)
+
+
+def on_aarch64(runs: Mapping[Path, SpecDict]) -> None:
+    """Run specs into folders in a new process whose kernels are compiled for AArch64, and emulated."""
+    in_another_process(runs, program=[str(Path(__file__).with_name("aarch64.py"))])
 
 
 # --- what came out -------------------------------------------------------------------------------
@@ -311,6 +319,11 @@ def main() -> int:
                 table.add(target.title, lambda paths, target=target: in_another_process(paths, target))
             else:
                 print(f"| {target.title:45} | not run: needs instructions that this machine does not have")
+        if not arguments.quick and sys.platform == "linux" and importlib.util.find_spec("unicorn"):
+            print(f"{EMULATED}: compiling and emulating take some minutes", file=sys.stderr, flush=True)
+            table.add(EMULATED, on_aarch64)
+        elif not arguments.quick:
+            print(f"| {EMULATED:45} | not run: needs Linux, and the package unicorn")
         same = table.verdict()
     if sources() != before:
         print("\nThe sources of fastlstm changed while this ran: run it again", file=sys.stderr)
