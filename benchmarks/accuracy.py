@@ -28,6 +28,10 @@ go beyond is computed in float64, and beyond the range of that with wide numbers
 quantile is the lower half of that of the standard normal distribution. "By size" means as many points in any binade as
 in the next.
 
+All 2^32 numbers of float32 went through exp, log, sigmoid, tanh and the slopes (`python benchmarks/float32_sweep.py`,
+ten minutes): the largest errors are 0.90 for exp, 0.88 for log, 1.50 for sigmoid and what is left to 1, 3.00 for its
+slope, 2.00 for tanh and 2.08 for its slope. The hashes of all outputs stand in `fastlstm/sweep/bits.py`.
+
 {points:,} random points in each range. Made by `python benchmarks/accuracy.py --write docs/accuracy.md`.
 
 """
