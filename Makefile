@@ -6,6 +6,8 @@ SIM ?= atlas
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# pip compiles what it installs by one processor, which takes as long as all else. Some files are templates, no Python.
+INSTALL = $(PIP) install -q --no-compile $(1) && { $(BIN)/python -m compileall -qq -j 0 .venv/lib || true; }
 
 # One stamp for each stage of the environment, so that a simulation waits for the run-time packages only.
 PIP_READY := .venv/.pip-ready
@@ -45,7 +47,9 @@ reports: $(RUN_READY) ## draw the reports of all simulations that were run, one 
 verify: $(RUN_READY) ## read all of results/SIM again and compare it with its journal
 	@$(BIN)/fastlstm verify 'results/$(SIM)'
 
-test: lint $(ORACLE_READY) $(BROWSER_READY) ## lint, types, then all tests
+test: $(DEV_READY) ## lint, types, then all tests
+	@$(MAKE) --no-print-directory lint & lint=$$!; \
+	    $(MAKE) --no-print-directory $(ORACLE_READY) $(BROWSER_READY); wait $$lint  # each takes one processor
 	@$(BIN)/python -m pytest -n auto --dist loadscope
 
 oldest: $(OLDEST_READY) ## all tests with the lowest versions that pyproject.toml allows, in .venv-oldest
@@ -84,31 +88,31 @@ $(PIP_READY):
 
 $(RUN_READY): pyproject.toml $(PIP_READY)
 	@echo 'installing fastlstm and what it runs on'
-	@$(PIP) install -q -e .
+	@$(call INSTALL,-e .)
 	@touch $@
 
 $(DEV_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing what lint and the tests need'
-	@$(PIP) install -q --group test --group lint
+	@$(call INSTALL,--group test --group lint)
 	@touch $@
 
 $(DOCS_READY): pyproject.toml $(PIP_READY)
 	@echo 'installing what the site is made with'
-	@$(PIP) install -q --group docs
+	@$(call INSTALL,--group docs)
 	@touch $@
 
 $(OLDEST_READY): pyproject.toml $(PIP_READY)
 	@echo 'making an environment of the lowest versions in .venv-oldest'
 	@$(PIP) install -q --group oldest
 	@test -x .venv-oldest/bin/python || '$(PYTHON)' -m venv .venv-oldest
-	@$(BIN)/python -m uv pip install -q --python .venv-oldest/bin/python --resolution lowest-direct -e . --group test
+	@$(BIN)/python -m uv pip install -q --compile-bytecode --python .venv-oldest/bin/python --resolution lowest-direct -e . --group test
 	@touch $@
 
 # JAX has no wheel for some machines. Then there is no stamp, so the next run tries again, and the tests go on
 # without it; tests/conftest.py says so in their last lines.
 $(ORACLE_READY): $(DEV_READY)
 	@echo 'installing JAX, the oracle of the gradients'
-	@if $(PIP) install -q --group oracle; then touch $@; else echo 'JAX could not be installed' >&2; fi
+	@if $(call INSTALL,--group oracle); then touch $@; else echo 'JAX could not be installed' >&2; fi
 
 # The page of a report is opened in a real browser, which is no Python package. Without one the same holds as for JAX.
 $(BROWSER_READY): $(DEV_READY)
@@ -120,14 +124,14 @@ $(BROWSER_READY): $(DEV_READY)
 # A peer that cannot be installed is left out of the comparison, which says so.
 $(PEERS_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing JAX and PyTorch, to be compared with'
-	@if $(PIP) install -q --group peers; then touch $@; else echo 'JAX or PyTorch could not be installed' >&2; fi
+	@if $(call INSTALL,--group peers); then touch $@; else echo 'JAX or PyTorch could not be installed' >&2; fi
 
 $(IDENTITY_READY): pyproject.toml $(RUN_READY)
 	@echo 'installing the emulator of AArch64'
-	@$(PIP) install -q --group identity
+	@$(call INSTALL,--group identity)
 	@touch $@
 
 $(INTEROP_READY): $(DEV_READY)
 	@echo 'installing PyTorch'
-	@$(PIP) install -q --group interop
+	@$(call INSTALL,--group interop)
 	@touch $@
