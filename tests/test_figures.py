@@ -15,6 +15,7 @@ from fastlstm.report import cell, choose, claim_figure, gate_gradients, lags, pa
 from fastlstm.report.end_labels import _apart, spread
 from fastlstm.report.figure import finish, sheet
 from fastlstm.report.numbers import MINUS
+from fastlstm.report.render import FORMATS, rendered
 from fastlstm.report.run_data import RunData
 from fastlstm.report.tally import Tally
 from fastlstm.report.write import draw_all
@@ -264,6 +265,17 @@ def test_gate_gradients_and_the_cell_are_drawn_where_they_were_measured(monkeypa
     with style.drawing():
         for drawing in (*gate_gradients.draw(run), *cell.draw(run)):
             check_texts(drawing, monkeypatch)
+
+
+def test_a_file_has_the_same_bytes_whatever_formats_were_written_before_it(run):
+    def drawings():
+        return claim_figure.draw(RunData(run, "run"))
+
+    with style.drawing():
+        alone = {form: [rendered(drawing, form) for drawing in drawings()] for form in FORMATS}
+        for order in (FORMATS, FORMATS[::-1]):
+            after_others = [{form: rendered(drawing, form) for form in order} for drawing in drawings()]
+            assert {form: [files[form] for files in after_others] for form in order} == alone
 
 
 def test_figures_take_axes_and_leave_settings_alone(run):
