@@ -15,7 +15,7 @@ from fastlstm.report.end_labels import spread
 from fastlstm.report.figure import Drawing
 from fastlstm.report.style import PAGE_COLOURS
 
-FORMATS = ("svg", "pdf", "png")
+FORMATS = ("svg", "pdf", "png")  # in the order in which files of one figure are written
 _DOTS = 200  # per inch of a PNG, and of what is drawn as dots in an SVG
 SHOWN = 100  # pixels of a page for an inch
 _PHONE, _LEGIBLE = 366, 8  # pixels that a phone leaves for a figure, and those of the smallest letters to be read there
