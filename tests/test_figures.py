@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import specs
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 import fastlstm
@@ -32,17 +35,17 @@ HIDDEN = 1.0  # pixels by which boxes may meet
 
 
 def boxes(figure, monkeypatch):
-    """The text and the box, in pixels, of every text as it is drawn."""
+    """The text and the box, in pixels, of every text as it is drawn; no shape is drawn meanwhile, nor are letters."""
     drawn = []
-    draw = Text.draw
 
     def note(text, renderer):
-        draw(text, renderer)
         if text.get_visible() and text.get_text().strip():
             drawn.append((text.get_text(), Text.get_window_extent(text, renderer)))
 
     with monkeypatch.context() as patch:
         patch.setattr(Text, "draw", note)
+        for shape in (Line2D, Patch, Collection):
+            patch.setattr(shape, "draw", lambda shape, renderer: None)
         figure.draw_without_rendering()
     return drawn
 
