@@ -90,7 +90,7 @@ class Target:
         return platform.machine().lower() in ("x86_64", "amd64") and all(here.get(name) for name in self.features)
 
     def environment(self, cache: str) -> dict[str, str]:
-        """What makes a process compute as this machine; `cache` is an empty folder for what it compiles."""
+        """What makes a process compute as this machine; `cache` is a folder for what it compiles."""
         measured = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
         changes = {"NPY_DISABLE_CPU_FEATURES": " ".join(filter(self.hidden, measured))}
         if self.processor is not None:
@@ -186,15 +186,19 @@ for spec, path in json.load(sys.stdin):
 
 
 def in_another_process(
-    runs: Mapping[Path, SpecDict], target: Target | None = None, program: Sequence[str] = ("-c", _CHILD)
+    runs: Mapping[Path, SpecDict],
+    target: Target | None = None,
+    *,
+    cache: Path | None = None,
+    program: Sequence[str] = ("-c", _CHILD),
 ) -> None:
-    """Run specs into folders in a new process, compiled for a target into an empty cache, or as here.
+    """Run specs into folders in a new process, compiled for a target into an empty cache or `cache`, or as here.
 
     It has the same fastlstm as this one, whatever lies in the current folder.
     """
     task = json.dumps([(spec, str(path)) for path, spec in runs.items()])
-    with tempfile.TemporaryDirectory() as cache:
-        changes = {} if target is None else target.environment(cache)
+    with tempfile.TemporaryDirectory() as empty:
+        changes = {} if target is None else target.environment(str(cache or empty))
         command = [sys.executable, "-P", *program]
         subprocess.run(command, input=task, text=True, check=True, env=os.environ | changes)
 

@@ -9,6 +9,8 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
+from fastlstm.kernel.lanes.cache import cache_of
+from fastlstm.kernel.lanes.jit import source_digest
 from fastlstm.kernel.lanes.memory import load, store
 from fastlstm.kernel.lanes.simd import LANES, Vec
 
@@ -17,6 +19,20 @@ MOST_RESULTS = 4
 
 # What the package compiles for its kernels cannot be called from Python; what a test calls is compiled like this.
 compiled = numba.njit(error_model="numpy")
+
+
+def kept(*options: object) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function like that, and keep it on disk, as the package keeps its kernels.
+
+    On disk it is known by its name and file, `options`, and all sources of the kernel: it closes over nothing else.
+    """
+
+    def compiled_or_loaded(function: Callable[..., Any]) -> Any:
+        dispatcher = compiled(function)
+        dispatcher._cache = cache_of(function, (source_digest(), repr(options)))
+        return dispatcher
+
+    return compiled_or_loaded
 
 
 def apply(function: Callable[..., Any], values: Array) -> list[Array]:

@@ -4,7 +4,7 @@ from fractions import Fraction
 from functools import cache
 
 import numpy as np
-from lanes import compiled
+from lanes import kept
 from numba import uint64
 
 from fastlstm.kernel import inputs, random
@@ -20,7 +20,7 @@ NOTHING = random.distributions([("constant", 0.0)])
 
 @cache
 def _driver(lanes):
-    @compiled
+    @kept(lanes)
     def fill(what, purpose, out, seed, stream, first, numbers, table, series):
         out, table, series, borders = uncounted(out), uncounted(table), uncounted(series), uncounted(NO_BORDERS)
         source = inputs.Source(numbers, table, series, borders)
@@ -75,7 +75,7 @@ def fill(
     return np.ascontiguousarray(out.transpose(0, 2, 1)).reshape(-1, steps)[:draws]
 
 
-@compiled
+@kept()
 def _philox_words(index, stream, seed, numbers, out):
     one_after_another = lane_numbers(uint64, 16)
     for group in range(out.shape[0]):

@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import specs
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 import fastlstm
@@ -15,6 +18,7 @@ from fastlstm.report import cell, choose, claim_figure, gate_gradients, lags, pa
 from fastlstm.report.end_labels import _apart, spread
 from fastlstm.report.figure import finish, sheet
 from fastlstm.report.numbers import MINUS
+from fastlstm.report.render import FORMATS, rendered
 from fastlstm.report.run_data import RunData
 from fastlstm.report.tally import Tally
 from fastlstm.report.write import draw_all
@@ -31,17 +35,17 @@ HIDDEN = 1.0  # pixels by which boxes may meet
 
 
 def boxes(figure, monkeypatch):
-    """The text and the box, in pixels, of every text as it is drawn."""
+    """The text and the box, in pixels, of every text as it is drawn; no shape is drawn meanwhile, nor are letters."""
     drawn = []
-    draw = Text.draw
 
     def note(text, renderer):
-        draw(text, renderer)
         if text.get_visible() and text.get_text().strip():
             drawn.append((text.get_text(), Text.get_window_extent(text, renderer)))
 
     with monkeypatch.context() as patch:
         patch.setattr(Text, "draw", note)
+        for shape in (Line2D, Patch, Collection):
+            patch.setattr(shape, "draw", lambda shape, renderer: None)
         figure.draw_without_rendering()
     return drawn
 
@@ -264,6 +268,17 @@ def test_gate_gradients_and_the_cell_are_drawn_where_they_were_measured(monkeypa
     with style.drawing():
         for drawing in (*gate_gradients.draw(run), *cell.draw(run)):
             check_texts(drawing, monkeypatch)
+
+
+def test_a_file_has_the_same_bytes_when_files_of_other_formats_are_written_before_it(run):
+    def drawings():
+        return claim_figure.draw(RunData(run, "run"))
+
+    with style.drawing():
+        alone = {form: [rendered(drawing, form) for drawing in drawings()] for form in FORMATS}
+        after_others = [{form: rendered(drawing, form) for form in FORMATS} for drawing in drawings()]
+    for form in FORMATS:
+        assert [files[form] for files in after_others] == alone[form], form
 
 
 def test_figures_take_axes_and_leave_settings_alone(run):

@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 import streams
-from lanes import compiled
+from lanes import kept
 from numba import int64, uint32
 from scipy import special, stats
 
@@ -118,7 +118,7 @@ def test_bits_become_the_correctly_rounded_uniform(dtype):
     assert np.abs(out).max() == 0.5
 
 
-@compiled
+@kept()
 def _modulo_one(high, low, out):
     lane = lane_numbers(int64, 32)
     for row in range(out.shape[0]):

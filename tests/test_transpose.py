@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
-from lanes import compiled
+from lanes import kept
 
 from fastlstm.kernel.lanes.simd import LANES
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 
 
-@compiled
+@kept()
 def _read(rows, array, start):
     read_draws(rows, array, start)
 
 
-@compiled
+@kept()
 def _write(array, start, rows):
     write_draws(array, start, rows)
 

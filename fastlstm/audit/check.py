@@ -106,8 +106,9 @@ def _reference(replayed: Replay, *, confirm: bool) -> NDArray[np.float64]:
         gradients = exact.gradients(params, x, None, h0, C0, delta=delta)
         if confirm:
             dy = [d / slope for d, slope in zip(delta, trace.slope_y, strict=True)]
-            stepped = exact.complex_step(params, x, dy, h0, C0)
-            for one, other in zip((*gradients.params, gradients.h0), (*stepped.params, stepped.h0), strict=True):
+            stepped = exact.complex_step(params, x, dy, h0, C0, inputs=False)
+            both = ((*each.params, each.h0, each.C0) for each in (gradients, stepped))
+            for one, other in zip(*both, strict=True):
                 if abs(one - other) > exact.number(1e-30) * max(map(abs, gradients.params)):
                     raise ArithmeticError("the two references disagree; please report this")
         return np.array([float(v) for v in (*gradients.params, gradients.h0, gradients.C0)])

@@ -223,17 +223,20 @@ def complex_step(
     C0: Number = 0,
     mode: Mode = "full",
     *,
+    inputs: bool = True,
     digits: int = 50,
 ) -> Gradients:
     """Gradients from Im objective(v + i step) / step: no difference is taken, so the error is relative.
 
-    It therefore also checks gradients far below 10^-digits, which central differences cannot see.
+    It therefore also checks gradients far below 10^-digits, which central differences cannot see. The objective is
+    evaluated once for each gradient; without `inputs` x stays empty, which spares T evaluations.
     """
     with mp.workdps(2 * digits):  # `_tanh` cancels near 0
         step = mp.mpf(10) ** (-10 * digits)
         return _one_at_a_time(
             lambda evaluate, at: mp.im(evaluate(mp.mpc(at, step))) / step,
             *(params, x, dy, h0, C0, mode),
+            inputs=inputs,
         )
 
 
@@ -257,8 +260,10 @@ def _one_at_a_time(
     h0: Number,
     C0: Number,
     mode: Mode,
+    *,
+    inputs: bool = True,
 ) -> Gradients:
-    """Apply derivative(function of one number, where) to each of the 14 + T + 2 arguments."""
+    """Apply derivative(function of one number, where) to each of the 14 + T + 2 arguments, or to all but x."""
     at = [number(value) for value in (*params, *x, h0, C0)]
     dy = [number(value) for value in dy]
     recorded = forward(params, x, h0, C0, digits=mp.dps)
@@ -275,7 +280,8 @@ def _one_at_a_time(
 
         return evaluate
 
-    slopes = [derivative(with_one_replaced(index), where) for index, where in enumerate(at)]
+    wanted = [index for index in range(len(at)) if inputs or not 14 <= index < len(at) - 2]
+    slopes = [derivative(with_one_replaced(index), at[index]) for index in wanted]
     return Gradients(params=slopes[:14], x=slopes[14:-2], h0=slopes[-2], C0=slopes[-1])
 
 

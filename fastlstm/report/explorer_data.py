@@ -1,5 +1,6 @@
 """The table behind the explorer: a row for each point with every statistic of it, its interval and its counts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from fastlstm.measures import FLAGS
 from fastlstm.report.numbers import label
 from fastlstm.report.run_data import RunData
 from fastlstm.report.trace import size_of_draws
+
+_Estimate = tuple[float, float, float]  # and the ends of its interval
 
 MOST_BYTES = 900_000  # of the table as JSON
 _CELL = 60  # bytes of a statistic at a point
@@ -39,8 +42,9 @@ def table(run: RunData) -> tuple[list[str], pd.DataFrame]:
     frame = run.points[list(run.axes())].map(label)
     frame.insert(0, "point", frame.index)
     frame["draws"] = [int(run.points.loc[point, "draws"]) for point in frame.index]
+    claimed = _claimed(run)
     for number, name in enumerate(names):
-        ends = np.array([_at(run, name, point) for point in frame.index], np.float64)
+        ends = np.array([_at(run, claimed, name, point) for point in frame.index], np.float64)
         for letter, column in zip("elh", ends.T, strict=True):
             frame[f"{letter}{number}"] = column
     for which, draws in _draws(run).items():
@@ -48,16 +52,20 @@ def table(run: RunData) -> tuple[list[str], pd.DataFrame]:
     return names, frame
 
 
-def _at(run: RunData, name: str, point: int) -> tuple[float, float, float]:
+def _claimed(run: RunData) -> dict[tuple[str, int], _Estimate]:
+    """By statistic and point the estimate and the interval of the first claim about both."""
+    columns = [run.claims[name].tolist()[::-1] for name in ("statistic", "point", "estimate", "low", "high")]
+    return {(name, point): (at, low, high) for name, point, at, low, high in zip(*columns, strict=True)}
+
+
+def _at(run: RunData, claimed: Mapping[tuple[str, int], _Estimate], name: str, point: int) -> _Estimate:
     flag = name.removeprefix("share(").removesuffix(")")
     if flag in FLAGS and name == f"share({flag})":
         rows = run.regimes[run.regimes["point"] == point]
         hits, draws = int(rows[flag].sum()), int(rows["draws"].sum())
         return (hits / draws, *wilson(hits, draws)) if draws else (np.nan, np.nan, np.nan)
-    claimed = run.claims[(run.claims["statistic"] == name) & (run.claims["point"] == point)]
-    if len(claimed):
-        row = claimed.iloc[0]
-        return row["estimate"], row["low"], row["high"]
+    if (name, point) in claimed:
+        return claimed[name, point]
     measure = name.removeprefix("median(").removesuffix(")")
     if measure not in run.measures or run.measures[measure].resolution is None:
         return np.nan, np.nan, np.nan  # a claim that does not speak of this point

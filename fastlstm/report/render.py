@@ -3,19 +3,19 @@
 import io
 import re
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 import matplotlib
 import matplotlib.figure
 import numpy as np
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.text import Text
 
 from fastlstm.report.end_labels import spread
 from fastlstm.report.figure import Drawing
 from fastlstm.report.style import PAGE_COLOURS
 
-FORMATS = ("svg", "pdf", "png")
+FORMATS = ("svg", "pdf", "png")  # in the order in which files of one figure are written
 _DOTS = 200  # per inch of a PNG, and of what is drawn as dots in an SVG
 SHOWN = 100  # pixels of a page for an inch
 _PHONE, _LEGIBLE = 366, 8  # pixels that a phone leaves for a figure, and those of the smallest letters to be read there
@@ -24,6 +24,7 @@ _METADATA: dict[str, dict[str, Any]] = {  # without versions and dates, the same
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
     "png": {"Software": None},
 }
+_BACKENDS = {"svg": "backend_svg", "pdf": "backend_pdf", "png": "backend_agg"}
 
 
 def rendered(drawing: Drawing, form: str) -> bytes:
@@ -31,20 +32,18 @@ def rendered(drawing: Drawing, form: str) -> bytes:
     spread(drawing.figure)
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": drawing.name, "svg.fonttype": "path"}):
-        if form == "svg":
-            _write_svg(drawing.figure, buffer)
-        else:
-            drawing.figure.savefig(buffer, format=form, dpi=_DOTS, metadata=_METADATA[form])
+        _write(drawing.figure, form, buffer)
     return buffer.getvalue()
 
 
-def _write_svg(figure: matplotlib.figure.Figure, buffer: io.BytesIO) -> None:
+def _write(figure: matplotlib.figure.Figure, form: str, file: Any) -> None:
     """What savefig writes, which draws a figure a first time only to lay it out; that is done."""
-    dots = figure.dpi
+    dots, measuring = figure.dpi, figure.canvas
     figure.dpi = _DOTS
-    canvas: Any = FigureCanvasSVG(figure)  # its methods have no types
-    canvas.print_svg(buffer, metadata=_METADATA["svg"])
+    canvas = import_module(f"matplotlib.backends.{_BACKENDS[form]}").FigureCanvas(figure)
+    getattr(canvas, f"print_{form}")(file, metadata=_METADATA[form])
     figure.dpi = dots
+    figure.set_canvas(measuring)
 
 
 def pages(drawings: Iterable[Drawing]) -> bytes:
@@ -55,7 +54,7 @@ def pages(drawings: Iterable[Drawing]) -> bytes:
     with PdfPages(buffer, metadata=_METADATA["pdf"]) as book:
         for drawing in drawings:
             spread(drawing.figure)
-            book.savefig(drawing.figure, dpi=_DOTS)
+            _write(drawing.figure, "pdf", book)
     return buffer.getvalue()
 
 

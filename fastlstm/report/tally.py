@@ -37,8 +37,10 @@ class Tally:
 
     def quantiles(self) -> dict[float, float]:
         """The values at regimes.QUANTILES, right to the width of a bin; NaN if there are no draws."""
-        values = quantiles(self.bins, self.counts, self.resolution, self.low, self.high)
-        return dict(zip(QUANTILES, values[1:-1], strict=True))
+        one = np.zeros(len(self.bins), np.int64)
+        each = (np.array([value]) for value in (self.resolution, self.low, self.high))
+        (summary,) = quantiles(one, self.bins, self.counts, *each).tolist()
+        return dict(zip(QUANTILES, summary[2:], strict=True))
 
     def median(self) -> float:
         """The value that half of the draws exceed."""

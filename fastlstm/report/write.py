@@ -97,11 +97,12 @@ def _page_and_figures(
     folder = target.parent / (FOLDER if target.name == PAGE else f"{target.stem}-{FOLDER}")
     files: dict[Path, bytes] = {}
     shown: list[dict[str, list[Picture]]] = []
+    in_order = [form for form in FORMATS if form in ("svg", *formats)]  # a PNG shifts what is drawn after it
     for number, of_run in enumerate(drawn):
         shown.append({name: [] for name in of_run})
         for name, drawings in of_run.items():
             for each in drawings:
-                made = {form: rendered(each, form) for form in dict.fromkeys(("svg", *formats))}
+                made = {form: rendered(each, form) for form in in_order}
                 element = inline(made["svg"], title=escape(each.title), prefix=f"r{number}-{each.name}-")
                 width = round(SHOWN * each.figure.get_figwidth())
                 head = round(SHOWN * title_height(each.figure)) if needs_width(each.figure) else None

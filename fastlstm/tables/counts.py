@@ -18,6 +18,7 @@ from fastlstm.measures import CLASSES, FLAGS, GATES, Measure
 
 REGIMES = len(CLASSES) ** len(GATES)
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_SUMMARY = ("min", "max", *(f"q{round(100 * q):02d}" for q in QUANTILES))  # the columns of each measure
 
 _LINEAR = 256  # bins of equal width on each side of zero
 _SHIFT = 23 - 8  # keeps the exponent and the first eight bits of a float32's mantissa
@@ -49,7 +50,9 @@ def bin_of(values: NDArray[Any], resolution: float) -> NDArray[np.int32]:
     return signed
 
 
-def bin_edges(bins: NDArray[np.int64], resolution: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def bin_edges(
+    bins: NDArray[np.int64], resolution: float | NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The lower and upper edge of each bin."""
     outward = np.where(bins < 0, -1 - bins, bins)
     octave, place = np.divmod(outward, _LINEAR)
@@ -97,11 +100,14 @@ class _Histogram:
 
     def cells(self) -> _Cells:
         """Regime, bin and count of all that is not 0, in that order."""
-        regime, place = np.nonzero(self.counts)
+        regimes, place = np.nonzero(self.counts)
+        bins, counts = place + self.first, self.counts[regimes, place]
+        if not self.infinite.any():
+            return regimes, bins, counts
         far, side = np.nonzero(self.infinite)
-        regimes = np.concatenate([regime, far])
-        bins = np.concatenate([place + self.first, np.where(side == 0, -1 - _LAST, _LAST)])
-        counts = np.concatenate([self.counts[regime, place], self.infinite[far, side]])
+        regimes = np.concatenate([regimes, far])
+        bins = np.concatenate([bins, np.where(side == 0, -1 - _LAST, _LAST)])
+        counts = np.concatenate([counts, self.infinite[far, side]])
         order = np.lexsort((bins, regimes))
         return regimes[order], bins[order], counts[order]
 
@@ -176,71 +182,89 @@ class Counts:
             mine = of == number
             self._histograms[name].merge(*(column[mine] for column in columns))
 
+    def _cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Measure, by its place among the histograms, regime, bin and count of all that is not 0, in that order."""
+        cells = [histogram.cells() for histogram in self._histograms.values()]
+        measure = np.repeat(np.arange(len(cells)), [len(regime) for regime, _, _ in cells])
+        regime, bins, counts = (np.concatenate(column) for column in zip(*cells, strict=True))
+        return measure, regime, bins, counts
+
+    def _extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The smallest and the largest value, each (measures, regimes)."""
+        histograms = self._histograms.values()
+        return np.stack([each.low for each in histograms]), np.stack([each.high for each in histograms])
+
     def to_table(self) -> pa.Table:
         """One row for each regime, measure and bin that is not empty."""
-        names = list(self._histograms)
-        pieces = []
-        for number, name in enumerate(names):
-            histogram = self._histograms[name]
-            regime, bins, counts = histogram.cells()
-            measure = np.full(len(regime), number)
-            pieces.append((measure, regime, bins, counts, histogram.low[regime], histogram.high[regime]))
-        measure, regime, bins, counts, low, high = (np.concatenate(column) for column in zip(*pieces, strict=True))
-        coded = pa.DictionaryArray.from_arrays(measure.astype(np.int16), names)
+        measure, regime, bins, counts = self._cells()
+        coded = pa.DictionaryArray.from_arrays(measure.astype(np.int16), list(self._histograms))
+        low, high = (extreme[measure, regime] for extreme in self._extremes())
         return pa.Table.from_arrays(
             [regime.astype(np.int8), coded, bins.astype(np.int32), counts, low, high], schema=COUNTS_SCHEMA
         )
 
     def regime_rows(self) -> list[dict[str, object]]:
         """One mapping for each regime that has draws: its classes, counts, shares, intervals and quantiles."""
-        cells = {name: histogram.cells() for name, histogram in self._histograms.items()}
-        regimes, _, counts = cells["exploded"]
-        draws = np.zeros(REGIMES, np.int64)
-        np.add.at(draws, regimes, counts)
-        total = int(draws.sum())
-        return [self._regime_row(int(number), int(draws[number]), total, cells) for number in np.flatnonzero(draws)]
+        measure, regime, bins, counts = self._cells()
+        flags = len(FLAGS)  # these come first, and each of them counts every draw
+        draws, marked = np.zeros(REGIMES, np.int64), np.zeros((flags, REGIMES), np.int64)
+        np.add.at(draws, regime[measure == 0], counts[measure == 0])
+        flag = measure < flags
+        true = flag & (bins == 1)
+        np.add.at(marked, (measure[true], regime[true]), counts[true])
+        low, high = (extreme[flags:].ravel() for extreme in self._extremes())
+        resolutions = np.array(list(self.resolutions.values()))
+        group = (measure - flags) * REGIMES + regime
+        numbers = quantiles(group[~flag], bins[~flag], counts[~flag], np.repeat(resolutions, REGIMES), low, high)
+        numbers = numbers.reshape(len(resolutions), REGIMES, len(_SUMMARY))
+        names = [f"{name}_{column}" for name in self.resolutions for column in _SUMMARY]
+        rows = []
+        for number in np.flatnonzero(draws):
+            row = _classes(int(number)) | {"draws": int(draws[number]), "share": float(draws[number] / draws.sum())}
+            for name, count in zip(FLAGS, marked[:, number].tolist(), strict=True):
+                interval = wilson(count, int(draws[number]))
+                row |= {name: count, f"{name}_low": interval[0], f"{name}_high": interval[1]}
+            rows.append(row | dict(zip(names, numbers[:, number].ravel().tolist(), strict=True)))
+        return rows
 
-    def _regime_row(self, number: int, draws: int, total: int, cells: Mapping[str, _Cells]) -> dict[str, object]:
-        f, rest = divmod(number, 9)
-        row: dict[str, object] = {
-            f"regime_{gate}": CLASSES[place] for gate, place in zip(GATES, (f, *divmod(rest, 3)), strict=True)
-        }
-        row |= {"draws": draws, "share": draws / total}
-        for name in FLAGS:
-            regimes, bins, counts = cells[name]
-            marked = int(counts[(regimes == number) & (bins == 1)].sum())
-            low, high = wilson(marked, draws)
-            row |= {name: marked, f"{name}_low": low, f"{name}_high": high}
-        for name, resolution in self.resolutions.items():
-            histogram = self._histograms[name]
-            regimes, bins, counts = cells[name]
-            mine = regimes == number
-            numbers = quantiles(bins[mine], counts[mine], resolution, histogram.low[number], histogram.high[number])
-            row |= {f"{name}_min": numbers[0], f"{name}_max": numbers[-1]}
-            row |= {f"{name}_q{round(100 * q):02d}": value for q, value in zip(QUANTILES, numbers[1:-1], strict=True)}
-        return row
+
+def _classes(regime: int) -> dict[str, object]:
+    """The class of each gate in a regime."""
+    f, rest = divmod(regime, 9)
+    return {f"regime_{gate}": CLASSES[place] for gate, place in zip(GATES, (f, *divmod(rest, 3)), strict=True)}
 
 
 def quantiles(
-    bins: NDArray[np.int64], counts: NDArray[np.int64], resolution: float, low: float, high: float
-) -> list[float]:
-    """The smallest value, QUANTILES, and the largest, from counts in ascending bins; NaN where there are none.
+    group: NDArray[np.int64],
+    bins: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    resolution: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The smallest value, the largest, and QUANTILES of each group (groups, 2 + quantiles); NaN where it is empty.
 
-    Within a bin the values are taken as spread evenly.
+    group, bins, counts: those of every cell that is not empty, in ascending order; the others (groups,). Within a bin
+    the values are taken as spread evenly.
     """
-    if not len(bins):
-        return [float("nan")] * (len(QUANTILES) + 2)
-    lower, upper = bin_edges(bins, resolution)
-    lower, upper = np.clip(lower, low, high), np.clip(upper, low, high)
-    below = np.concatenate([[0], np.cumsum(counts)])
-    values = []
-    for q in QUANTILES:
-        rank = q * below[-1]
-        place = min(int(np.searchsorted(below, rank, side="right")) - 1, len(bins) - 1)
-        way = (rank - below[place]) / counts[place]
-        between = lower[place] < upper[place]
-        values.append(float(lower[place] + way * (upper[place] - lower[place]) if between else lower[place]))
-    return [float(low), *values, float(high)]
+    lower, upper = bin_edges(bins, resolution[group])
+    for edge in (lower, upper):  # within the extremes; unlike np.clip this keeps the sign of a zero on every CPU
+        np.copyto(edge, low[group], where=edge < low[group])
+        np.copyto(edge, high[group], where=edge > high[group])
+    total = np.zeros(len(low), np.int64)
+    np.add.at(total, group, counts)
+    (full,) = np.nonzero(total)
+    first = (np.cumsum(total) - total)[full, None]  # how many values are in the groups before
+    rank = np.multiply.outer(total[full], QUANTILES)
+    below = np.cumsum(counts) - counts
+    place = np.searchsorted(below, first + rank.astype(np.int64), side="right") - 1
+    way = (rank - (below[place] - first)) / counts[place]
+    lower, upper = lower[place], upper[place]
+    with np.errstate(invalid="ignore"):  # infinity less itself, which is not taken
+        between = np.where(lower < upper, lower + way * (upper - lower), lower)
+    summary = np.full((len(low), len(_SUMMARY)), np.nan)
+    summary[full] = np.column_stack([low[full], high[full], between])
+    return summary
 
 
 def regime_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
