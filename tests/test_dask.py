@@ -144,7 +144,7 @@ def test_command_with_local_workers_has_the_content_of_the_command_without(tmp_p
         except psutil.Error:
             pass
         try:
-            process.wait(0.1)  # each look at all their sockets takes some of the time that they need
+            process.wait(0.02)
         except subprocess.TimeoutExpired:
             continue
     assert process.wait() == 0, process.communicate()

@@ -19,9 +19,7 @@ def provenance(dtype: str) -> dict[str, Any]:
 
 def installation() -> dict[str, Any]:
     """Versions, the digests of the sources, host and processor features, as a JSON mapping."""
-    from importlib.metadata import version  # these here, since who reads a record needs none of them
-
-    import llvmlite.binding as llvm
+    import llvmlite.binding as llvm  # these here, since who reads a record needs none of them
 
     from fastlstm.kernel.lanes.jit import source_digest
     from fastlstm.kernel.random import STREAM_VERSION
@@ -30,7 +28,7 @@ def installation() -> dict[str, Any]:
     features = llvm.get_host_cpu_features()
     return {
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": {package: _version(package) for package in _PACKAGES},
         "kernel": source_digest(),
         "sources": package_digest(),
         "stream_version": STREAM_VERSION,
@@ -40,6 +38,14 @@ def installation() -> dict[str, Any]:
         "cpu": llvm.get_host_cpu_name(),
         "features": ",".join(sorted(name for name, present in features.items() if present)),
     }
+
+
+@cache
+def _version(package: str) -> str:
+    """The installed version of a package; it is read from a file once."""
+    from importlib.metadata import version
+
+    return version(package)
 
 
 @cache
@@ -84,10 +90,8 @@ def show_versions() -> None:
     >>> fastlstm.show_versions()  # doctest: +ELLIPSIS
     fastlstm...
     """
-    from importlib.metadata import version
-
     made_by = provenance("float64")
-    facts = made_by["versions"] | {package: version(package) for package in _FACES}
+    facts = made_by["versions"] | {package: _version(package) for package in _FACES}
     versions = ("kernel", "stream_version", "bits_version")
     facts |= {name: made_by[name] for name in ("python", "platform", "cpu", *versions, "features")}
     width = max(map(len, facts))
