@@ -10,7 +10,7 @@ from benchmarks.performance.picture import draw
 from benchmarks.performance.results import Cell, Table, shown
 from benchmarks.performance.targets import judged
 
-SECTIONS = ("gradients", "simulation", "job", "growth", "draws", "limit", "startup")
+SECTIONS = ("gradients", "saturated", "simulation", "job", "growth", "draws", "limit", "startup")
 DOCS = Path(__file__).parents[2] / "docs"
 
 HEAD = """\

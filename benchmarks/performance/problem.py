@@ -29,9 +29,9 @@ class Problem:
         self.x: Array = random.standard_normal((draws, steps), dtype)
         self.dy: Array = np.ones(steps, dtype)
 
-    def solve(self) -> Array:
+    def solve(self, *, inputs: bool = True) -> Array:
         """By fastlstm: (draws, 14)."""
-        return fastlstm.gradients(self.params, self.x, self.dy).params
+        return fastlstm.gradients(self.params, self.x, self.dy, inputs=inputs).params
 
     @cached_property
     def solution(self) -> Array:

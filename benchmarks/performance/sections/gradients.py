@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import NamedTuple
 
@@ -17,9 +18,10 @@ TITLE = "Gradients from given arrays"
 TEXT = """\
 All 14 gradients by full backpropagation through time; the loss is the sum of the outputs (dy = 1). Parameters and
 inputs are N(0, 1), h_0 = C_0 = 0. fastlstm takes the arrays as a caller has them, (draws, 14) and (draws, steps), and
-also computes the gradients by x, h_0 and C_0, which the peers are spared. Each peer has its data where and as it likes
-them, and the setting in which it was fastest beforehand. Before a peer is timed, its gradients are compared with
-fastlstm's. C is compared with fastlstm on one processor, the others with fastlstm on all of them.
+also computes the gradients by x, h_0 and C_0, which the peers are spared; the line "no dL/dx" is spared those by x.
+Each peer has its data where and as it likes them, and the setting in which it was fastest beforehand. Before a peer is
+timed, its gradients are compared with fastlstm's. C is compared with fastlstm on one processor, the others with
+fastlstm on all of them.
 
 A cell has the time of the fastest run and the median, in ns a step, and in brackets the time of the peer over that of
 fastlstm in the same rounds, of the fastest runs. For C, which has one thread, the second ratio is that of processor
@@ -27,7 +29,7 @@ time, which a busy machine disturbs less. `benchmarks/performance.json` has the 
 
 PEER_FILES = ("jax_peer", "drjit_peer", "torch_peer", "c_peer", "numpy_peer")
 WORK = 2**23  # draw-steps of a problem
-OURS, OURS_ONE = "fastlstm", "fastlstm, one thread"
+OURS, OURS_ONE, FEWER = "fastlstm", "fastlstm, one thread", "fastlstm, one thread, no dL/dx"
 
 
 class Entry(NamedTuple):
@@ -109,7 +111,9 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
                 best.setdefault(peer.name, entries[-1].setting)
             tell(f"gradients, {dtype}, T = {steps}: measuring")
             ours = Contestant(OURS, inputs.solve, inputs.draws * steps)
-            contest = [ours, ours._replace(name=OURS_ONE, one_processor=True), *(e.contestant for e in entries)]
+            alone = ours._replace(name=OURS_ONE, one_processor=True)
+            fewer = alone._replace(name=FEWER, run=partial(inputs.solve, inputs=False))
+            contest = [ours, alone, fewer, *(entry.contestant for entry in entries)]
             record(findings, inputs, entries, interleave(contest, seconds=effort.seconds))
             if not np.array_equal(inputs.solve(), inputs.solution):
                 raise AssertionError("a peer changed the arithmetic of this process: fastlstm's bits are others now")
@@ -123,7 +127,7 @@ def record(findings: Findings, given: Problem, entries: list[Entry], times: dict
         ["", "ns a step", "median", "slower", "median", "processor", "setting"],
         note=f"{given.draws:,} draws, {len(times[OURS].wall)} rounds.",
     )
-    for name in (OURS, OURS_ONE):
+    for name in (OURS, OURS_ONE, FEWER):
         spent = times[name].summary()
         table.rows.append([name, spent["min"], spent["median"], "", "", "", ""])
     bars: list[tuple[str | float, float]] = [(name, times[name].summary()["min"]) for name in (OURS, OURS_ONE)]
@@ -137,6 +141,8 @@ def record(findings: Findings, given: Problem, entries: list[Entry], times: dict
         table.rows.append(row)
         if given.steps == 100 and peer.name in FIGURES:
             findings.figures[f"{FIGURES[peer.name]}_{given.dtype}"] = slower["min"]
+        if peer.name == "C":
+            findings.figures[f"c_{given.steps}_{given.dtype}"] = ratio(times["C"], times[FEWER])["min"]
         bars.append((f"{peer.name}, one thread" if peer.one_thread else peer.name, spent["min"]))
     findings.series[table.title] = bars
     findings.tables.append(table)
