@@ -4,10 +4,10 @@ Read from the source text alone: an import inside a function or behind TYPE_CHEC
 """
 
 import ast
+from collections.abc import Iterable
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fastlstm"
 SOURCES = {
@@ -79,6 +79,7 @@ def imported_names(source: str, package: str | None = None) -> set[str]:
     return names
 
 
+@cache
 def names_of(module: str) -> set[str]:
     """Every name that a module imports, those included that its stub has imported when they are used."""
     names = imported_names(SOURCES[module].read_text(encoding="utf-8"))
@@ -88,6 +89,7 @@ def names_of(module: str) -> set[str]:
     return names
 
 
+@cache
 def inner_imports(module: str) -> set[str]:
     """The modules of the package that a module imports; a public name of the package counts as __init__."""
     actual = set()
@@ -100,6 +102,7 @@ def inner_imports(module: str) -> set[str]:
     return actual
 
 
+@cache
 def outsiders(module: str) -> set[str]:
     """The packages outside fastlstm that a module imports."""
     return {name.split(".")[0] for name in imported_names(SOURCES[module].read_text(encoding="utf-8"))} - {"fastlstm"}
@@ -111,6 +114,16 @@ def room(module: str) -> str:
 
 def in_rooms(*names: str) -> list[str]:
     return [module for module in MODULES if room(module) in names]
+
+
+def outside(*names: str) -> list[str]:
+    """The modules that are neither these nor in rooms of these names."""
+    return [module for module in MODULES if not {module, room(module)} & {*names}]
+
+
+def importers(modules: Iterable[str], forbidden: set[str]) -> dict[str, set[str]]:
+    """What modules import of packages that they must not know."""
+    return {module: taken for module in modules if (taken := outsiders(module) & forbidden)}
 
 
 def test_every_form_of_import_is_seen():
@@ -140,77 +153,71 @@ def test_the_modules_have_no_cycle():
     TopologicalSorter({module: inner_imports(module) - {module} for module in MODULES}).prepare()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_module_imports_only_what_its_room_allows(module):
-    assert room(module) in ROOMS, f"fastlstm/{module} is in no room of tests/test_imports.py"
-    assert {room(other) for other in inner_imports(module)} <= ROOMS[room(module)] | {room(module)}
+def test_modules_import_only_what_their_rooms_allow():
+    assert {room(module) for module in MODULES} == ROOMS.keys()  # a new room begins with a line in the table
+    taken = {module: {room(other) for other in inner_imports(module)} - {room(module)} for module in MODULES}
+    assert {module: rooms for module in MODULES if (rooms := taken[module] - ROOMS[room(module)])} == {}
 
 
-@pytest.mark.parametrize("module", [module for module in in_rooms("kernel") if module not in FOLDERS])
-def test_kernel_module_imports_only_those_before_it(module):
-    before = KERNEL[: KERNEL.index(module.removeprefix("kernel."))]
-    inner = {other.removeprefix("kernel.") for other in inner_imports(module) if room(other) == "kernel"}
-    assert inner <= {*before, *FOLDERS}
+def test_kernel_modules_import_only_those_before_them():
+    order = {f"kernel.{name}": place for place, name in enumerate(KERNEL)}
+    modules = [module for module in in_rooms("kernel") if module not in FOLDERS]
+    assert {*modules} == order.keys()
+    for module in modules:
+        inner = {other for other in inner_imports(module) if room(other) == "kernel"} - FOLDERS
+        assert {other for other in inner if order[other] >= order[module]} == set(), module
 
 
-@pytest.mark.parametrize("module", in_rooms("kernel"))
-def test_kernel_knows_no_tables_specs_or_paths(module):
-    forbidden = TABLES | SPECS_AND_FACES | (PATHS - DISK_OF_KERNEL.get(module, set()))
-    assert not outsiders(module) & forbidden
+def test_kernel_knows_no_tables_specs_or_paths():
+    for module in in_rooms("kernel"):
+        paths = PATHS - DISK_OF_KERNEL.get(module, set())
+        assert importers([module], TABLES | SPECS_AND_FACES | paths) == {}
 
 
-@pytest.mark.parametrize("module", in_rooms("claims", "spec", "store", "tables", "verdicts", "oracles"))
-def test_table_side_knows_no_numba(module):
-    assert not outsiders(module) & COMPILER
+def test_table_side_knows_no_numba():
+    assert importers(in_rooms("claims", "spec", "store", "tables", "verdicts", "oracles"), COMPILER) == {}
 
 
-@pytest.mark.parametrize("module", in_rooms("oracles"))
-def test_oracles_import_nothing_from_the_package(module):
-    assert not inner_imports(module)
+def test_oracles_import_nothing_from_the_package():
+    assert {module: inner for module in in_rooms("oracles") if (inner := inner_imports(module))} == {}
 
 
-@pytest.mark.parametrize("module", in_rooms("names", "measures"))
-def test_what_both_sides_share_is_a_declaration_without_packages(module):
-    assert not outsiders(module) & (TABLES | SPECS_AND_FACES | PATHS | COMPILER | {"numpy"})
+def test_what_both_sides_share_is_a_declaration_without_packages():
+    forbidden = TABLES | SPECS_AND_FACES | PATHS | COMPILER | {"numpy"}
+    assert importers(in_rooms("names", "measures"), forbidden) == {}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "report"])
-def test_only_the_report_needs_matplotlib(module):
-    assert "matplotlib" not in outsiders(module)
+def test_only_the_report_needs_matplotlib():
+    assert importers(outside("report"), {"matplotlib"}) == {}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "cluster"])
-def test_only_the_cluster_knows_dask(module):
-    assert not outsiders(module) & {"distributed", "dask"}
+def test_only_the_cluster_knows_dask():
+    assert importers(outside("cluster"), {"distributed", "dask"}) == {}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if room(module) != "interop"])
-def test_only_interop_knows_torch_and_keras(module):
-    assert not outsiders(module) & {"torch", "keras"}
+def test_only_interop_knows_torch_and_keras():
+    assert importers(outside("interop"), {"torch", "keras"}) == {}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module != "report.explorer"])
-def test_only_the_explorer_needs_altair(module):
-    assert not outsiders(module) & {"altair", "vl_convert"}
+def test_only_the_explorer_needs_altair():
+    assert importers(outside("report.explorer"), {"altair", "vl_convert"}) == {}
 
 
-@pytest.mark.parametrize("module", in_rooms("unit"))
-def test_unit_takes_arrays_and_knows_no_tables_specs_or_paths(module):
-    assert not outsiders(module) & (TABLES | SPECS_AND_FACES | PATHS)
+def test_unit_takes_arrays_and_knows_no_tables_specs_or_paths():
+    assert importers(in_rooms("unit"), TABLES | SPECS_AND_FACES | PATHS) == {}
 
 
-@pytest.mark.parametrize("module", in_rooms("claims", "intervals"))
-def test_claims_are_words_and_arrays_and_know_no_tables_specs_or_paths(module):
-    assert not outsiders(module) & (TABLES | SPECS_AND_FACES | PATHS)
+def test_claims_are_words_and_arrays_and_know_no_tables_specs_or_paths():
+    assert importers(in_rooms("claims", "intervals"), TABLES | SPECS_AND_FACES | PATHS) == {}
 
 
 def test_few_modules_stand_outside_the_rooms():
     assert len(list(PACKAGE.glob("*.py"))) <= 8
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - LONGER))
-def test_file_is_not_too_long(module):
-    assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+def test_files_are_not_too_long():
+    lines = {module: len(SOURCES[module].read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    assert {module: count for module, count in lines.items() if count > LONGEST_FILE}.keys() == LONGER
 
 
 def test_no_module_is_named_for_having_no_idea():
