@@ -97,6 +97,12 @@ def run(folder: Path) -> fastlstm.Run:
     return fastlstm.run(folder / "short spec.toml", folder / "a run")
 
 
+@pytest.fixture(scope="module")
+def short(folder: Path) -> fastlstm.Run:
+    """A finished run of specs.SHORT, `short` in that folder, for tests that write reports beside it."""
+    return fastlstm.run(specs.SHORT, folder / "short")
+
+
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> fastlstm.Run:
     """A finished run of specs.WHOLE, to be read only."""

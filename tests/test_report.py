@@ -18,11 +18,6 @@ def whole(folder):
 
 
 @pytest.fixture(scope="module")
-def short(folder):
-    return fastlstm.run(specs.SHORT, folder / "short")
-
-
-@pytest.fixture(scope="module")
 def rowless(folder):
     return fastlstm.run(specs.WHOLE | {"store": {"rows": "none", "dtype": "float64"}}, folder / "rowless")
 

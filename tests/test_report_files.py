@@ -3,19 +3,12 @@
 import os
 
 import pytest
-import specs
 from commands import call_here
 from PIL import Image
 
-import fastlstm
 from fastlstm.report import choose, landscape
 from fastlstm.report.write import UnknownFormat, report
 from fastlstm.store import NotReplaceable
-
-
-@pytest.fixture(scope="module")
-def short(folder):
-    return fastlstm.run(specs.SHORT, folder / "short")
 
 
 @pytest.fixture

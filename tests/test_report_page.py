@@ -29,11 +29,6 @@ def whole(folder):
 
 
 @pytest.fixture(scope="module")
-def short(folder):
-    return fastlstm.run(specs.SHORT, folder / "short")
-
-
-@pytest.fixture(scope="module")
 def drawn(short, folder):
     """The report of the short run, in a folder of its own."""
     return report([short.path], out=folder / "drawn" / "page.html")
