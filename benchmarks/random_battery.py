@@ -25,9 +25,9 @@ from numba import uint64
 from fastlstm.kernel import random
 from fastlstm.kernel.lanes.convert import lane_numbers
 from fastlstm.kernel.lanes.memory import store, uncounted
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import lanes_of
 
-DRAWS = LANES  # side by side in a register
+DRAWS = lanes_of("float32")  # side by side in a register
 BLOCK_WORDS = 2**20  # 4 MiB: a block holds as many draws as fit, and at least one register of them
 
 

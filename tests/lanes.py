@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastlstm.kernel.lanes.cache import cache_of
 from fastlstm.kernel.lanes.jit import source_digest
 from fastlstm.kernel.lanes.memory import load, store
-from fastlstm.kernel.lanes.simd import LANES, Vec
+from fastlstm.kernel.lanes.simd import Vec, lanes_of
 
 Array = NDArray[Any]
 MOST_RESULTS = 4
@@ -37,7 +37,8 @@ def kept(*options: object) -> Callable[[Callable[..., Any]], Any]:
 
 def apply(function: Callable[..., Any], values: Array) -> list[Array]:
     """All results of function(register), as arrays like `values`, which is float32 or float64."""
-    registers = np.ones((-(-values.size // LANES), LANES), values.dtype)
+    lanes = lanes_of(values.dtype)
+    registers = np.ones((-(-values.size // lanes), lanes), values.dtype)
     registers.reshape(-1)[: values.size] = values.reshape(-1)
     results = np.empty((MOST_RESULTS, *registers.shape), values.dtype)
     count = _kernel(function)(registers, results)

@@ -10,7 +10,7 @@ from numba import uint64
 from fastlstm.kernel import inputs, random
 from fastlstm.kernel.lanes.convert import lane_numbers
 from fastlstm.kernel.lanes.memory import gather, store, uncounted
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import lanes_of
 
 UNIFORMS, QUANTILES, VALUES, DISTRIBUTION, TARGETS = range(5)
 NORMAL, UNIFORM, CHOICE, CONSTANT, SINE, AR1, WALK, WINDOW = range(10, 18)
@@ -63,12 +63,13 @@ def fill(
     purpose=random.INPUT, table=NOTHING, series=(0.0,), seed=2026, stream=0, first=0, given=None,
 ):  # fmt: skip
     """What `what` puts into rows, as an array (draws, steps); `given`, such an array, is there before."""
-    groups = -(-draws // LANES)
-    out = np.full((groups, steps, LANES), np.nan, dtype)
+    lanes = lanes_of(dtype)
+    groups = -(-draws // lanes)
+    out = np.full((groups, steps, lanes), np.nan, dtype)
     if given is not None:
-        padded = np.resize(given, (groups * LANES, steps))
-        out[:] = padded.reshape(groups, LANES, steps).transpose(0, 2, 1)
-    _driver(LANES)(
+        padded = np.resize(given, (groups * lanes, steps))
+        out[:] = padded.reshape(groups, lanes, steps).transpose(0, 2, 1)
+    _driver(lanes)(
         what, purpose, out, np.uint64(seed), np.uint32(stream), np.uint64(first),
         (*map(float, numbers), 0.0, 0.0, 0.0)[:3], table, np.array(series, np.float64),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import fastlstm
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import lanes_of
 from fastlstm.store import content_hash, status
 from fastlstm.sweep.bits import BITS_VERSION, HASHES
 
@@ -37,7 +37,7 @@ def usual(tmp_path_factory):
 def test_the_spec_has_draws_that_leave_the_range_and_ends_within_a_register():
     spec = VARIANTS["float64"]
     assert 100 < bit_identity.suspect_draws(spec) < spec["draws"]
-    assert spec["draws"] % LANES
+    assert spec["draws"] % lanes_of("float64")
     assert bit_identity.suspect_draws(TINY) == 0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lanes import kept
 
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import lanes_of
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 
 
@@ -42,11 +42,12 @@ dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 @layouts
 @lengths
 def test_rows_get_every_element_of_every_draw_and_the_last_draw_fills_the_lanes_left_over(n, layout, dtype):
-    array = np.arange(1.0, 1 + (LANES + 5) * n).astype(dtype).reshape(LANES + 5, n)
-    for start in (0, LANES):
-        rows = np.zeros((n + 1, LANES), dtype)
+    lanes = lanes_of(dtype)
+    array = np.arange(1.0, 1 + (lanes + 5) * n).astype(dtype).reshape(lanes + 5, n)
+    for start in (0, lanes):
+        rows = np.zeros((n + 1, lanes), dtype)
         _read(rows, in_memory(array, layout), start)
-        draws = np.minimum(np.arange(start, start + LANES), len(array) - 1)
+        draws = np.minimum(np.arange(start, start + lanes), len(array) - 1)
         assert np.array_equal(rows[:n], array[draws].T)
         assert not rows[n].any(), "a row too many was written"
 
@@ -55,8 +56,9 @@ def test_rows_get_every_element_of_every_draw_and_the_last_draw_fills_the_lanes_
 @layouts
 @lengths
 def test_arrays_get_every_lane_of_every_row_and_nothing_beyond_the_last_draw(n, layout, dtype):
-    rows = np.arange(1.0, 1 + n * LANES).astype(dtype).reshape(n, LANES)
-    for start, draws in ((0, LANES), (LANES, LANES), (0, 5)):
+    lanes = lanes_of(dtype)
+    rows = np.arange(1.0, 1 + n * lanes).astype(dtype).reshape(n, lanes)
+    for start, draws in ((0, lanes), (lanes, lanes), (0, 5)):
         array = in_memory(np.zeros((start + draws, n), dtype), layout)
         _write(array, start, rows)
         assert np.array_equal(array[start:], rows.T[:draws])
@@ -64,6 +66,7 @@ def test_arrays_get_every_lane_of_every_row_and_nothing_beyond_the_last_draw(n, 
 
 
 def test_one_sequence_serves_all_draws():
-    rows = np.zeros((21, LANES))
-    _read(rows, np.broadcast_to(np.arange(21.0), (LANES, 21)), 0)
-    assert np.array_equal(rows, np.tile(np.arange(21.0)[:, None], LANES))
+    lanes = lanes_of("float64")
+    rows = np.zeros((21, lanes))
+    _read(rows, np.broadcast_to(np.arange(21.0), (lanes, 21)), 0)
+    assert np.array_equal(rows, np.tile(np.arange(21.0)[:, None], lanes))

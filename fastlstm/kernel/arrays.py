@@ -18,7 +18,7 @@ from fastlstm.kernel.lanes.convert import one_if
 from fastlstm.kernel.lanes.jit import inline, kernel
 from fastlstm.kernel.lanes.memory import align_stack, ask_for_part, load, store, uncounted
 from fastlstm.kernel.lanes.registers import store_registers
-from fastlstm.kernel.lanes.simd import LANES, absolute, fill, maximum
+from fastlstm.kernel.lanes.simd import absolute, fill, lanes_of, maximum
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 from fastlstm.kernel.lstm import State, input_gradient, output, step
 from fastlstm.kernel.modes import build_mode
@@ -43,14 +43,14 @@ def read_units(scratch, params, state, x, start):
     read_draws(scratch.x, x, start)
 
 
-# Where a register of draws goes: rows for dL/dx, the arrays that are read and written next, and its first draw
-Out = namedtuple("Out", "dx x out_x start")
+# Where a register of draws goes: rows for dL/dx, the arrays that are read and written next, its first draw and lanes
+Out = namedtuple("Out", "dx x out_x start lanes")
 
 
 @inline
 def _ask_for_inputs(p, seen, a, scale, out):
     """Ask memory for the next draws' inputs while these are computed, a step's share at each step."""
-    ask_for_part(out.x, out.start + LANES, seen.t, 0)
+    ask_for_part(out.x, out.start + out.lanes, seen.t, 0)
 
 
 @inline
@@ -72,6 +72,7 @@ def build_gradients(arithmetic, mode, inputs=True):
     OPTIONS = options({"mode": MODE})
     finish, suspects = MODE.finish, MODE.suspect
     dtype, _ = memory_kind(arithmetic)
+    lanes = lanes_of(dtype)
     source, filled = array_types(dtype)
     memory = typeof(allocate_scratch(arithmetic, 1))
 
@@ -84,12 +85,12 @@ def build_gradients(arithmetic, mode, inputs=True):
         params, state, last, x, target, scratch = uncounted((params, state, last, x, target, scratch))
         out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
         out_suspect = uncounted(out_suspect)
-        for start in range(0, len(x), LANES):
+        for start in range(0, len(x), lanes):
             read_units(scratch, params, state, x, start)
             if start == 0 or target.strides[0] != 0:  # one dy, or target, that all draws share is read once
                 read_draws(scratch.target, target, start)
             read_draws(scratch.last, last, start)
-            done = run_draws(scratch, terms, Out(scratch.dx, x, out_x, start), OPTIONS)
+            done = run_draws(scratch, terms, Out(scratch.dx, x, out_x, start, lanes), OPTIONS)
             suspect = suspects(done)
             carry, scale = finish(done)
             scale_rows(scratch.full, scale & 0)
@@ -111,6 +112,7 @@ def build_trace(arithmetic):
     `readout` is one of the codes READOUTS.
     """
     dtype, _ = memory_kind(arithmetic)
+    lanes = lanes_of(dtype)
     source, filled = array_types(dtype)
     memory = typeof(allocate_scratch(arithmetic, 1))
     traces = types.Array(source.dtype, 3, "A")
@@ -120,7 +122,7 @@ def build_trace(arithmetic):
         align_stack()
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))
         out_suspect = uncounted(out_suspect)
-        for start in range(0, len(x), LANES):
+        for start in range(0, len(x), lanes):
             read_units(scratch, params, state, x, start)
             p, first = load_unit(scratch)
             now = State(of_kind(scratch.record, first.C), of_kind(scratch.record, first.h))
@@ -134,7 +136,7 @@ def build_trace(arithmetic):
                 traced = (s.f.value, s.i.value, s.o.value, s.g.value, s.C, s.h, y.value)
                 store_registers(scratch.values, (), traced)
                 for k in range(len(traced)):
-                    for lane in range(min(LANES, len(x) - start)):
+                    for lane in range(min(lanes, len(x) - start)):
                         out[k, start + lane, t] = scratch.values[k, lane]
             suspect = suspicion.may_leave_gate_range(p, first.h, Extent(now.C, furthest, furthest < 0.0))
             store(scratch.gap.sizes, (0,), one_if(suspect, p.W_y))

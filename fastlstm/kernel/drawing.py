@@ -15,7 +15,7 @@ from fastlstm.kernel.inputs import PROCESSES, fill_targets, source
 from fastlstm.kernel.lanes.calls import reader
 from fastlstm.kernel.lanes.jit import callee, inline
 from fastlstm.kernel.lanes.memory import align_stack, load, load_lanes, store
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import REGISTER, lanes_of
 from fastlstm.kernel.passes import allocate_units
 from fastlstm.kernel.random import VALUES, Draws, distributions, draw_values
 
@@ -43,9 +43,10 @@ def allocate_drawn(dtype, steps, registers=1):
     return Drawn(*allocate_units(dtype, steps, registers))
 
 
-def registers_at_once(dtype, steps):
-    """How many registers to draw at once."""
-    return max(1, min(MOST_REGISTERS, MOST_BYTES // (steps * LANES * np.dtype(dtype).itemsize)))
+def registers_at_once(dtype, computed, steps):
+    """How many registers to draw at once: as many draws as whole registers of the type drawn in have."""
+    parts = lanes_of(dtype) // lanes_of(computed)
+    return parts * max(1, min(MOST_REGISTERS, MOST_BYTES // (steps * REGISTER)) // parts)
 
 
 @inline
@@ -80,27 +81,32 @@ TARGETS = {"none": _no_targets, "distribution": _random_targets, "delay": _delay
 
 
 @inline
-def _in_place(narrow, drawn):
-    return drawn
+def _in_place(narrow, drawn, number):
+    return register(drawn, number)
 
 
 @inline
-def _apart(narrow, drawn):
+def _apart(narrow, drawn, number):
     return register(narrow, 0)
 
 
 @inline
-def _stay(rows, drawn, steps):
+def _stay(rows, drawn, number, steps):
     pass
 
 
+WIDER, NARROWER = lanes_of("float32"), lanes_of("float64")
+
+
 @inline
-def _convert(rows, drawn, steps):
-    for row in range(VALUES):
-        store(drawn.values, (row,), load(rows.values, (row,)))
-    for t in range(steps):
-        store(drawn.x, (t,), load(rows.x, (t,)))
-        store(drawn.target, (t,), load(rows.target, (t,)))
+def _convert(rows, drawn, number, steps):
+    for first in range(0, WIDER, NARROWER):
+        one = register(drawn, number + first // NARROWER)
+        for row in range(VALUES):
+            store(one.values, (row,), load_lanes(rows.values, (row, first), NARROWER))
+        for t in range(steps):
+            store(one.x, (t,), load_lanes(rows.x, (t, first), NARROWER))
+            store(one.target, (t,), load_lanes(rows.target, (t, first), NARROWER))
 
 
 def job_type(computed):
@@ -119,18 +125,20 @@ def build_drawing(dtype, computed, process, target):
     fill_inputs, fill_targets = PROCESSES[process], TARGETS[target]
     choose, copy = (_in_place, _stay) if dtype == computed else (_apart, _convert)
     read_job = reader(job_type(computed))
+    lanes, register_lanes = lanes_of(dtype), lanes_of(computed)
+    parts = lanes // register_lanes
 
     @callee(void(int64, int64), (dtype, computed, process, target))
     def draw(job, start):
         align_stack()
         sources, numbers, terms, narrow, drawn = read_job(job)
-        for k in range(min(len(drawn.x), (len(numbers) - start) // LANES)):
-            draws = Draws(sources.seed, sources.stream, load_lanes(numbers, (start + k * LANES,), LANES))
-            one = register(drawn, k)
-            rows = choose(narrow, one)
+        for number in range(0, min(len(drawn.x), (len(numbers) - start) // register_lanes), parts):
+            first = start + number * register_lanes
+            draws = Draws(sources.seed, sources.stream, load_lanes(numbers, (first,), lanes))
+            rows = choose(narrow, drawn, number)
             draw_values(rows.values, sources.values, draws)
             fill_inputs(rows.x, terms.steps, sources.inputs, draws)
             fill_targets(rows, terms, sources, draws)
-            copy(rows, one, terms.steps)
+            copy(rows, drawn, number, terms.steps)
 
     return draw

@@ -15,7 +15,7 @@ from fastlstm.kernel.gradient_rows import ALL, store_gradients
 from fastlstm.kernel.lanes.jit import inline
 from fastlstm.kernel.lanes.memory import load
 from fastlstm.kernel.lanes.registers import load_registers, mapped, store_registers
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import lanes_of
 from fastlstm.kernel.lstm import Carry, Inner, Parameters, Record, State
 from fastlstm.kernel.random import C_0, H_0, VALUES
 from fastlstm.kernel.widened import Rows, of_kind
@@ -46,7 +46,7 @@ def memory_kind(arithmetic):
 
 def allocate_units(dtype, steps, *registers):
     """Memory for values (16), x and target (steps) of a register of draws, or of so many registers."""
-    return [aligned((*registers, rows, LANES), dtype) for rows in (VALUES, steps, steps)]
+    return [aligned((*registers, rows, lanes_of(dtype)), dtype) for rows in (VALUES, steps, steps)]
 
 
 def allocate_scratch(arithmetic, steps, *, units=None, inputs=False, inner=False):
@@ -58,20 +58,21 @@ def allocate_scratch(arithmetic, steps, *, units=None, inputs=False, inner=False
     dtype, numbers = memory_kind(arithmetic)
     values, x, target = units or allocate_units(dtype, steps)
     segments = -(-steps // SEGMENT)
-    last = aligned((len(Carry._fields), LANES), dtype)
+    lanes = lanes_of(dtype)
+    last = aligned((len(Carry._fields), lanes), dtype)
     last[:] = 0.0
     return Scratch(
         values=values,
         last=last,
         x=x,
         target=target,
-        dx=aligned((steps if inputs else 0, LANES), dtype),
-        record=numbers((min(steps, SEGMENT), len(Record._fields), LANES), dtype),
-        inner=numbers((min(steps, SEGMENT) if inner else 0, len(Inner._fields), LANES), dtype),
-        states=numbers((segments, len(State._fields), LANES), dtype),
-        full=pair_of_arrays((ALL, LANES), dtype),
-        truncated=pair_of_arrays((ALL, LANES), dtype),
-        gap=pair_of_arrays((ALL, LANES), dtype),
+        dx=aligned((steps if inputs else 0, lanes), dtype),
+        record=numbers((min(steps, SEGMENT), len(Record._fields), lanes), dtype),
+        inner=numbers((min(steps, SEGMENT) if inner else 0, len(Inner._fields), lanes), dtype),
+        states=numbers((segments, len(State._fields), lanes), dtype),
+        full=pair_of_arrays((ALL, lanes), dtype),
+        truncated=pair_of_arrays((ALL, lanes), dtype),
+        gap=pair_of_arrays((ALL, lanes), dtype),
     )
 
 

@@ -19,7 +19,7 @@ from fastlstm.kernel.lanes.convert import one_if
 from fastlstm.kernel.lanes.jit import kernel
 from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.lanes.registers import Fixed, mapped, store_column
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import lanes_of
 from fastlstm.kernel.options import column_writers, group_modules, hooks, options
 from fastlstm.kernel.passes import allocate_scratch, memory_kind, run_draws, with_units
 from fastlstm.kernel.random import VALUES
@@ -67,7 +67,7 @@ def memory_for(dtype, groups, steps, arithmetic):
     """Memory for one thread that computes these groups: Job.narrow, Job.drawn and that of the passes."""
     computed, _ = memory_kind(arithmetic)
     narrow = allocate_drawn("float32", 0 if computed == dtype else steps)
-    drawn = allocate_drawn(computed, steps, registers_at_once(computed, steps))
+    drawn = allocate_drawn(computed, steps, registers_at_once(dtype, computed, steps))
     inner = "gate_grads" in group_modules(groups)
     units = [registers[0] for registers in drawn]
     return narrow, drawn, allocate_scratch(arithmetic, steps, units=units, inner=inner)
@@ -84,6 +84,7 @@ def build_simulation(stored, groups, arithmetic):
     WRITERS = column_writers(groups, ColumnArrays._fields)
     SUSPECTS = Fixed(suspects(groups))
     computed, _ = memory_kind(arithmetic)
+    lanes = lanes_of(computed)
     sources, numbers, terms, narrow, drawn = job_type(computed)
     scratch, columns = typeof(allocate_scratch(arithmetic, 1)), typeof(allocate_columns(stored, 1, (), 1))
 
@@ -92,8 +93,8 @@ def build_simulation(stored, groups, arithmetic):
         align_stack()
         sources, numbers, narrow, drawn, memory, columns = uncounted((sources, numbers, narrow, drawn, memory, columns))
         job = in_frame(Job(sources, numbers, terms, narrow, drawn))
-        for start in range(0, len(numbers), LANES):
-            number = (start // LANES) % len(drawn.x)
+        for start in range(0, len(numbers), lanes):
+            number = (start // lanes) % len(drawn.x)
             if number == 0:
                 call(draw, job, start)
             scratch = with_units(memory, register(drawn, number))

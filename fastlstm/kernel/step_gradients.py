@@ -18,7 +18,7 @@ from fastlstm.kernel.lanes.convert import as_integer, by_width, one_if
 from fastlstm.kernel.lanes.jit import choose_meaning, generic, inline, kernel, meaning
 from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
 from fastlstm.kernel.lanes.registers import mapped, places
-from fastlstm.kernel.lanes.simd import LANES, fill, maximum
+from fastlstm.kernel.lanes.simd import fill, lanes_of, maximum
 from fastlstm.kernel.lanes.transpose import read_draws, write_draws
 from fastlstm.kernel.lstm import GIVEN, gate_gradients, input_gradient
 from fastlstm.kernel.modes import build_mode
@@ -159,7 +159,7 @@ def _write_wide(out, start, rows):
 def allocate_steps(arithmetic, steps):
     """Working memory for one thread, beside its scratch."""
     dtype, numbers = memory_kind(arithmetic)
-    return numbers((len(NAMES), steps, LANES), dtype)
+    return numbers((len(NAMES), steps, lanes_of(dtype)), dtype)
 
 
 def allocate_filled(arithmetic, draws, steps):
@@ -185,6 +185,7 @@ def build_step_gradients(arithmetic, mode):
     OPTIONS = options({"inner": KEEPER, "mode": MODE})
     finish, suspects = MODE.finish, MODE.suspect
     dtype, _ = memory_kind(arithmetic)
+    lanes = lanes_of(dtype)
     source, _ = array_types(dtype)
     memory = typeof(allocate_scratch(arithmetic, 1))
     rows = typeof(allocate_steps(arithmetic, 1))
@@ -202,7 +203,7 @@ def build_step_gradients(arithmetic, mode):
         filled = Filled(out_params, out_params_k, out_state, out_state_k, out_steps, out_steps_k, out_suspect)
         params, state, last, x, target, scratch = uncounted((params, state, last, x, target, scratch))
         rows, filled = uncounted((rows, filled))
-        for start in range(0, len(x), LANES):
+        for start in range(0, len(x), lanes):
             read_units(scratch, params, state, x, start)
             read_draws(scratch.target, target, start)
             read_draws(scratch.last, last, start)

@@ -12,7 +12,7 @@ from fastlstm.kernel.drawing import build_drawing, sources
 from fastlstm.kernel.forward_pass import Terms
 from fastlstm.kernel.inputs import source
 from fastlstm.kernel.lanes.jit import address_of
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import lanes_of
 from fastlstm.kernel.lstm import LOSSES, READOUTS
 from fastlstm.kernel.passes import memory_kind
 from fastlstm.kernel.random import stream_word
@@ -131,7 +131,7 @@ class Simulation:
 
     def computed(self, numbers: NDArray[np.uint64], arithmetic: str) -> Any:
         """The columns of draws of any numbers in one arithmetic, one of kernel/suspicion.py."""
-        padded = np.concatenate([numbers, np.zeros(-len(numbers) % LANES, np.uint64)])
+        padded = np.concatenate([numbers, np.zeros(-len(numbers) % lanes_of(self.dtype), np.uint64)])
         draw, fill = self._kernels(arithmetic)
         filled = allocate_columns(
             self._stored_by(arithmetic), len(padded), self._computed, self.point.steps, _COLUMNS.lend
@@ -180,4 +180,5 @@ class Simulation:
 
 def slice_size(spec: Spec, steps: int) -> int:
     """How many draws to hand to a thread at once: a block, or fewer where they are long."""
-    return max(LANES, min(BLOCK, _STEPS_AT_ONCE // steps // LANES * LANES))
+    lanes = lanes_of(spec.dtype)
+    return max(lanes, min(BLOCK, _STEPS_AT_ONCE // steps // lanes * lanes))

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastlstm.kernel.lanes.simd import LANES
+from fastlstm.kernel.lanes.simd import lanes_of
 from fastlstm.names import PARAMETERS
 from fastlstm.threads import available_threads
 
@@ -35,7 +35,8 @@ class Inputs:
     def slices(self) -> tuple[list[slice], int]:
         """Whole registers of draws for the threads, and how many threads are worth starting."""
         draws, steps = self.x.shape
-        size = max(1, _STEPS_A_TASK // (steps * LANES)) * LANES
+        lanes = lanes_of(self.dtype)
+        size = max(1, _STEPS_A_TASK // (steps * lanes)) * lanes
         tasks = [slice(start, min(start + size, draws)) for start in range(0, draws, size)]
         return tasks, max(1, min(available_threads(), len(tasks)))
 

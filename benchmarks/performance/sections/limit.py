@@ -14,7 +14,7 @@ from benchmarks.performance.timing import Contestant, interleave
 from fastlstm.kernel.backward_pass import CHUNK
 from fastlstm.kernel.forward_pass import Terms
 from fastlstm.kernel.lanes.memory import align_stack, load, store, uncounted
-from fastlstm.kernel.lanes.simd import LANES, fma
+from fastlstm.kernel.lanes.simd import REGISTER, fma, lanes_of
 from fastlstm.kernel.lstm import GIVEN, SIGMOID
 from fastlstm.kernel.options import options
 from fastlstm.kernel.passes import allocate_scratch, run_draws
@@ -106,19 +106,19 @@ def passes_alone(dtype: str, steps: int, registers: int) -> Contestant:
         passes(scratch, registers)
 
     run()
-    return Contestant("passes", run, registers * LANES * steps, one_processor=True)
+    return Contestant("passes", run, registers * lanes_of(dtype) * steps, one_processor=True)
 
 
 def rate(name: str, loop: Any, dtype: str, register: str, times: int) -> Contestant:
     """A loop of one operation; its unit is an instruction."""
-    rows = np.full((INDEPENDENT + 2, LANES), 0.75, dtype)
+    rows = np.full((INDEPENDENT + 2, lanes_of(dtype)), 0.75, dtype)
 
     def run() -> None:
         rows[:INDEPENDENT] = np.linspace(1.0, 2.0, rows[:INDEPENDENT].size).reshape(INDEPENDENT, -1)
         loop(rows, times)
 
     run()
-    instructions = LANES * np.dtype(dtype).itemsize // REGISTERS[register]
+    instructions = REGISTER // REGISTERS[register]
     return Contestant(name, run, times * INDEPENDENT * instructions, one_processor=True)
 
 
@@ -138,18 +138,18 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
         times = interleave(
             [
                 rate("fma", _multiply_adds, dtype, counted.register, 4_000_000),
-                passes_alone(dtype, 100, 2**20 // 100 // LANES),
+                passes_alone(dtype, 100, 2**20 // 100 // lanes_of(dtype)),
                 Contestant("gradients", inputs.solve, inputs.draws * inputs.steps, one_processor=True),
             ],
             seconds=effort.seconds,
         )
         fma_ns, passes, spent = (min(times[name].processor) * 1e9 for name in ("fma", "passes", "gradients"))
         parts = (counted.forward, 1), (counted.outputs, 1), (counted.backward, 1), (counted.chunk, CHUNK[dtype])
-        bound = sum(part.arithmetic / steps for part, steps in parts) * fma_ns / LANES
+        bound = sum(part.arithmetic / steps for part, steps in parts) * fma_ns / lanes_of(dtype)
         findings.figures[f"bound_{dtype}"] = 100 * bound / spent
         columns.append(
             [
-                f"{LANES} in {counted.register}", counted.forward.arithmetic, counted.outputs.arithmetic,
+                f"{lanes_of(dtype)} in {counted.register}", counted.forward.arithmetic, counted.outputs.arithmetic,
                 counted.backward.arithmetic, counted.chunk.arithmetic, CHUNK[dtype], 1 / fma_ns, bound, spent,
                 100 * bound / spent, passes, 100 * bound / passes,
             ]

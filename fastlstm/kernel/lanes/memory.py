@@ -6,7 +6,7 @@ from numba.extending import intrinsic
 
 from fastlstm.kernel.lanes.convert import converted
 from fastlstm.kernel.lanes.jit import inline
-from fastlstm.kernel.lanes.simd import LANES, Vec, llvm_type
+from fastlstm.kernel.lanes.simd import REGISTER, Vec, llvm_type
 
 
 @intrinsic
@@ -65,7 +65,7 @@ def _address(context, builder, array, array_value, index, index_value):
 
 
 def _register_of(array):
-    return Vec(array.dtype, LANES)
+    return Vec(array.dtype, 8 * REGISTER // array.dtype.bitwidth)
 
 
 @intrinsic
@@ -140,8 +140,8 @@ def _ask(typingctx, array, offset, to_write):
 def ask_for_part(array, start, part, to_write):
     """Ask for the lines of a register of draws that lie side by side: one of as many parts as a draw has elements."""
     if array.strides[0] == array.shape[1] * array.itemsize:
-        first = start * array.strides[0] + part * LANES * array.itemsize
-        for line in range(0, LANES * array.itemsize, 64):
+        first = start * array.strides[0] + part * REGISTER
+        for line in range(0, REGISTER, 64):
             _ask(array, first + line, to_write)
 
 

@@ -11,14 +11,21 @@ Comparisons give masks, registers of one bit. Nothing here exists in Python: all
 
 import operator
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+from numpy.typing import DTypeLike
 
-# Two (float32) or four (float64) AVX-512 registers in flight for each value hide the latency of the chain
-# h -> gates -> C -> h. Forward and backward, ns a step of float32 and float64 with so many lanes, in one run:
-# 16: 6.0 and 11.3; 32: 4.7 and 9.9. 64 of float32 took 4.3, but no less once arrays were read and written.
-LANES = 32
+# Bytes of a register of lanes: two AVX-512 registers in flight for each value hide most of the latency of the chain
+# h -> gates -> C -> h. Both passes, ns a step of float32 and float64 with so many bytes, in one run on Zen 4:
+# 64: 4.4 and 10.3; 128: 3.3 and 7.6; 256: 3.8 and 8.6, where values no longer fit the machine's registers.
+REGISTER = 128
+
+
+def lanes_of(dtype: DTypeLike) -> int:
+    """How many lanes a register of a type has."""
+    return REGISTER // np.dtype(dtype).itemsize
 
 
 class Vec(types.Type):
