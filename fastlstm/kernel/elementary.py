@@ -176,9 +176,10 @@ def tanh(z):
 @generic
 def gates(z_f, z_i, z_o, z_c):
     """The activations of f, i, o (sigmoid) and g (tanh), whose |z| is up to GATE_RANGE: what sigmoid and tanh give."""
-    e_i, e_c = exponential(-z_i), exponential(-2.0 * absolute(z_c))
-    e_f, e_o = exponential(-z_f), exponential(-z_o)
-    return sigmoid_of(e_f), sigmoid_of(e_i), sigmoid_of(e_o), tanh_of(e_c, z_c)
+    e_c, e_f = exponential(-2.0 * absolute(z_c)), exponential(-z_f)
+    g, f = tanh_of(e_c, z_c), sigmoid_of(e_f)
+    e_i, e_o = exponential(-z_i), exponential(-z_o)
+    return f, sigmoid_of(e_i), sigmoid_of(e_o), g
 
 
 # --- log -----------------------------------------------------------------------------------------
