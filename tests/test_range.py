@@ -387,7 +387,7 @@ def recorded(steps, named=COUNTEREXAMPLE, h=0.36, C=0.9):
     fill, scratch = arrays.build_trace("float64"), allocate_scratch("float64", 1)
     params = np.array([list(named.values())])
     state, x, out = np.array([[h, C]]), np.empty((steps, 1, 1)), np.empty((7, 1, 1))
-    suspect = np.empty((1, 1))
+    suspect = np.empty((1, 1), np.uint8)
     for t in range(steps):
         x[t] = np.sin(t) / 2 - named["W_ho"] * state[0, 0] - named["b_o"]
         fill(params, state, x[t], SIGMOID, scratch, out, suspect)

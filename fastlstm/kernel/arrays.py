@@ -13,7 +13,7 @@ from numba.np.numpy_support import from_dtype
 
 from fastlstm.kernel import suspicion
 from fastlstm.kernel.forward_pass import TERMS, Extent
-from fastlstm.kernel.gradient_rows import scale_rows
+from fastlstm.kernel.gradient_rows import unscale_gradients
 from fastlstm.kernel.lanes.convert import one_if
 from fastlstm.kernel.lanes.jit import inline, kernel
 from fastlstm.kernel.lanes.memory import align_stack, ask_for_part, load, store, uncounted
@@ -35,6 +35,9 @@ def array_types(dtype):
     return types.Array(scalar, 2, "A", readonly=True), types.Array(scalar, 2, "A")
 
 
+SUSPECT = types.Array(types.uint8, 2, "A")
+
+
 @inline
 def read_units(scratch, params, state, x, start):
     """The parameters, (h_0, C_0) and inputs of a register of draws."""
@@ -44,19 +47,22 @@ def read_units(scratch, params, state, x, start):
 
 
 # Where a register of draws goes: rows for dL/dx, the arrays that are read and written next, its first draw and lanes
-Out = namedtuple("Out", "dx x out_x start lanes")
+Out = namedtuple("Out", "dx params x out_params out_x start lanes")
 
 
 @inline
-def _ask_for_inputs(p, seen, a, scale, out):
-    """Ask memory for the next draws' inputs while these are computed, a step's share at each step."""
+def _ask_for_next(p, seen, a, scale, out):
+    """Ask memory for what the next draws are made of while these are computed, a step's share at each step."""
     ask_for_part(out.x, out.start + out.lanes, seen.t, 0)
+    if seen.t < out.params.shape[1]:
+        ask_for_part(out.params, out.start + out.lanes, seen.t, 0)
+        ask_for_part(out.out_params, out.start, seen.t, 1)
 
 
 @inline
 def _write_input_gradient(p, seen, a, scale, out):
     store(out.dx, (seen.t,), times_power_of_two(input_gradient(p, a), scale))
-    _ask_for_inputs(p, seen, a, scale, out)
+    _ask_for_next(p, seen, a, scale, out)
     ask_for_part(out.out_x, out.start, seen.t, 1)
 
 
@@ -68,7 +74,7 @@ def build_gradients(arithmetic, mode, inputs=True):
     and bce, and is not read for sum and last. Without `inputs`, out_x is (n, 0). out_suspect (n, 1) is 1 where numbers
     may have lost something, and 0 elsewhere.
     """
-    MODE = build_mode(mode, _write_input_gradient if inputs else _ask_for_inputs)
+    MODE = build_mode(mode, _write_input_gradient if inputs else _ask_for_next)
     OPTIONS = options({"mode": MODE})
     finish, suspects = MODE.finish, MODE.suspect
     dtype, _ = memory_kind(arithmetic)
@@ -77,7 +83,7 @@ def build_gradients(arithmetic, mode, inputs=True):
     memory = typeof(allocate_scratch(arithmetic, 1))
 
     @kernel(
-        void(source, source, source, source, source, TERMS, memory, filled, filled, filled, filled),
+        void(source, source, source, source, source, TERMS, memory, filled, filled, filled, SUSPECT),
         (arithmetic, mode, inputs),
     )
     def gradients(params, state, last, x, target, terms, scratch, out_params, out_state, out_x, out_suspect):
@@ -87,13 +93,15 @@ def build_gradients(arithmetic, mode, inputs=True):
         out_suspect = uncounted(out_suspect)
         for start in range(0, len(x), lanes):
             read_units(scratch, params, state, x, start)
-            if start == 0 or target.strides[0] != 0:  # one dy, or target, that all draws share is read once
+            # what all draws share, such as one dy, is read once
+            if start == 0 or target.strides[0] != 0:
                 read_draws(scratch.target, target, start)
-            read_draws(scratch.last, last, start)
-            done = run_draws(scratch, terms, Out(scratch.dx, x, out_x, start, lanes), OPTIONS)
+            if start == 0 or last.strides[0] != 0:
+                read_draws(scratch.last, last, start)
+            done = run_draws(scratch, terms, Out(scratch.dx, params, x, out_params, out_x, start, lanes), OPTIONS)
             suspect = suspects(done)
             carry, scale = finish(done)
-            scale_rows(scratch.full, scale & 0)
+            unscale_gradients(scratch.full, carry.dh)
             store(scratch.values, (H_0,), times_power_of_two(carry.dh, scale))
             store(scratch.values, (C_0,), times_power_of_two(carry.dC, scale))
             store(scratch.gap.sizes, (0,), one_if(suspect, done.p.W_y))
@@ -113,11 +121,11 @@ def build_trace(arithmetic):
     """
     dtype, _ = memory_kind(arithmetic)
     lanes = lanes_of(dtype)
-    source, filled = array_types(dtype)
+    source, _ = array_types(dtype)
     memory = typeof(allocate_scratch(arithmetic, 1))
     traces = types.Array(source.dtype, 3, "A")
 
-    @kernel(void(source, source, source, int64, memory, traces, filled), (arithmetic,))
+    @kernel(void(source, source, source, int64, memory, traces, SUSPECT), (arithmetic,))
     def trace(params, state, x, readout, scratch, out, out_suspect):
         align_stack()
         params, state, x, scratch, out = uncounted((params, state, x, scratch, out))

@@ -69,6 +69,19 @@ def scale_rows(rows, k):
         store(rows.exponents, (row,), k)
 
 
+@generic
+def unscale_gradients(rows, like):
+    """Give all rows the exponent 0. Plain gradients of the gates share theirs; those of the read-out have that one."""
+    k = load(rows.exponents, (0,))
+    for row in range(READOUT):
+        store(rows.sizes, (row,), times_power_of_two(load(rows.sizes, (row,)), k))
+
+
+@meaning(unscale_gradients, Wide)
+def _unscale_wide_gradients(rows, like):
+    scale_rows(rows, load(rows.exponents, (0,)) & 0)
+
+
 @inline
 def dot(rows, others):
     """The inner product of two sets of sizes."""

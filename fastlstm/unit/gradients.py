@@ -25,6 +25,7 @@ from fastlstm.unit.inputs import (
     of_each_draw,
     of_each_step,
     refuse_other_index,
+    side_by_side,
 )
 from fastlstm.unit.inputs import inputs as checked_inputs
 from fastlstm.unit.results import Gradients, Scaled, StepGradients
@@ -137,8 +138,8 @@ def gradients(
             "steps=True gives dL/dx with the gradients of every step, in new arrays; leave inputs and out out"
         )
     units = checked_inputs(params, x, h0, C0)
-    last = columns_of_draws(2, len(units.x), units.dtype)
-    last[:, 0], last[:, 1] = of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)
+    from_last = of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)
+    last = side_by_side(*from_last, len(units.x), units.dtype)
     kind, targets = _loss(units, dy, loss, target, readout, alone=not last.any())
     first_loss_step = units.x.shape[1] - 1 if kind == "last" else 0
     chosen = kind, readout, mode, _window(mode, window)
@@ -204,12 +205,13 @@ def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = No
     """Gradients, in new arrays or in those of `out`; draws that may leave the range are computed again."""
     kernel = build_gradients(task.arithmetic, task.mode, inputs)
     draws, steps = task.units.x.shape
-    state, suspect = (columns_of_draws(columns, draws, task.units.dtype) for columns in (2, 1))
+    state, suspect = columns_of_draws(2, draws, task.units.dtype), columns_of_draws(1, draws, "uint8")
     if out is None:
         params = np.empty((draws, len(PARAMETERS)), task.units.dtype)
         x = np.empty((draws, steps if inputs else 0), task.units.dtype)
-        out = Gradients(params, x, h0=state[:, 0], C0=state[:, 1])
-    filled = out
+        filled = Gradients(params, x, h0=state[:, 0], C0=state[:, 1])
+    else:
+        filled = out
     scratch = once_a_thread(lambda: allocate_scratch(task.arithmetic, steps, inputs=inputs))
 
     def work(part: slice) -> None:
@@ -218,7 +220,8 @@ def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = No
         )
 
     task.run(work)
-    filled.h0[:], filled.C0[:] = state.T
+    if out is not None:
+        out.h0[:], out.C0[:] = state.T
     rare = np.flatnonzero(suspect)
     if len(rare):
         exact = run_gradients(task.again(rare), inputs=inputs)

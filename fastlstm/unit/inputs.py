@@ -117,15 +117,22 @@ def inputs(params: Params, x: ArrayLike, h0: ArrayLike, C0: ArrayLike) -> Inputs
             f"draws do not agree: params has shape {params.shape}, x {x.shape}, "
             f"h0 {np.shape(h0)}, C0 {np.shape(C0)}; the first axis must be one number or 1"
         ) from error
-    state = columns_of_draws(2, draws, dtype)
-    state[:, 0] = real_array("h0", h0)
-    state[:, 1] = real_array("C0", C0)
     return Inputs(
         np.broadcast_to(params.astype(dtype, copy=False), (draws, 14)),
-        state,
+        side_by_side(real_array("h0", h0), real_array("C0", C0), draws, dtype),
         np.broadcast_to(x.astype(dtype, copy=False), (draws, x.shape[1])),
         dtype,
     )
+
+
+def side_by_side(first: Array, second: Array, draws: int, dtype: str) -> Array:
+    """Two numbers, or (draws,), of each draw as (draws, 2); two numbers that all draws share take no memory."""
+    if first.size == second.size == 1:
+        both = np.array([first.item(), second.item()]).astype(dtype)
+        return np.broadcast_to(both, (draws, 2))
+    columns = columns_of_draws(2, draws, dtype)
+    columns[:, 0], columns[:, 1] = first, second
+    return columns
 
 
 def columns_of_draws(columns: int, draws: int, dtype: str) -> Array:
@@ -150,11 +157,11 @@ def choice(name: str, value: object, words: Any) -> None:
 
 
 def of_each_draw(name: str, values: ArrayLike, units: Inputs) -> Array:
-    """One number, or a number for each draw, as (draws,)."""
+    """One number, or (draws,)."""
     array = real_array(name, values)
     if array.shape not in ((), (1,), (len(units.x),)):
         raise ValueError(f"{name} has shape {array.shape}; it must be one number or (draws,), here ({len(units.x)},)")
-    return np.broadcast_to(array.astype(units.dtype), (len(units.x),))
+    return array
 
 
 def of_each_step(name: str, values: ArrayLike, units: Inputs) -> Array:

@@ -82,7 +82,7 @@ def _rows(units: Inputs, readout: str, arithmetic: str) -> Array:
     computed = units.of(np.arange(len(units.x)), dtype) if dtype != units.dtype else units
     fill = arrays.build_trace(arithmetic)
     out = np.empty((7, *units.x.shape), dtype)
-    suspect = np.empty((len(units.x), 1), dtype)
+    suspect = np.empty((len(units.x), 1), np.uint8)
 
     scratch = once_a_thread(lambda: allocate_scratch(arithmetic, units.x.shape[1]))
 

@@ -1,7 +1,8 @@
 """Arrays (draws, n) of any strides to and from rows of lanes (n, lanes): row k holds element k of each draw.
 
-Tiles of 8 by 8 are transposed in registers where the elements of a draw lie side by side, and rows are copied whole
-where the draws do. Element by element, what goes in and out of a gradient took as long as its arithmetic.
+Tiles of 8 by 8 are transposed in registers where the elements of a draw lie side by side; rows are copied whole where
+the draws do, and filled where all draws share an element. Element by element, what goes in and out of a gradient took
+as long as its arithmetic.
 """
 
 from llvmlite import ir
@@ -75,6 +76,10 @@ def read_draws(rows, array, start):
         for k in range(n):
             for lane in range(0, lanes, SIDE):
                 store(rows, (k, lane), load_lanes(array, (start + lane, k), SIDE))
+    elif array.strides[0] == 0:
+        for k in range(n):
+            for lane in range(lanes):
+                rows[k, lane] = array[0, k]
     else:
         for k in range(n):
             for lane in range(lanes):
