@@ -29,9 +29,14 @@ class Problem:
         self.x: Array = random.standard_normal((draws, steps), dtype)
         self.dy: Array = np.ones(steps, dtype)
 
-    def solve(self, *, inputs: bool = True) -> Array:
+    def solve(self, *, inputs: bool = True, out: fastlstm.Gradients | None = None) -> Array:
         """By fastlstm: (draws, 14)."""
-        return fastlstm.gradients(self.params, self.x, self.dy, inputs=inputs).params
+        return fastlstm.gradients(self.params, self.x, self.dy, inputs=inputs, out=out).params
+
+    @cached_property
+    def filled(self) -> fastlstm.Gradients:
+        """Gradients without dL/dx, in arrays that may be filled again."""
+        return fastlstm.gradients(self.params, self.x, self.dy, inputs=False)
 
     @cached_property
     def solution(self) -> Array:

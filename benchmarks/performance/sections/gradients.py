@@ -18,7 +18,8 @@ TITLE = "Gradients from given arrays"
 TEXT = """\
 All 14 gradients by full backpropagation through time; the loss is the sum of the outputs (dy = 1). Parameters and
 inputs are N(0, 1), h_0 = C_0 = 0. fastlstm takes the arrays as a caller has them, (draws, 14) and (draws, steps), and
-also computes the gradients by x, h_0 and C_0, which the peers are spared; the line "no dL/dx" is spared those by x.
+also computes the gradients by x, h_0 and C_0, which the peers are spared; the line "no dL/dx" is spared those by x, and
+fills arrays that are there already, as C does.
 Each peer has its data where and as it likes them, and the setting in which it was fastest beforehand. Before a peer is
 timed, its gradients are compared with fastlstm's. C is compared with fastlstm on one processor, the others with
 fastlstm on all of them.
@@ -112,7 +113,7 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             tell(f"gradients, {dtype}, T = {steps}: measuring")
             ours = Contestant(OURS, inputs.solve, inputs.draws * steps)
             alone = ours._replace(name=OURS_ONE, one_processor=True)
-            fewer = alone._replace(name=FEWER, run=partial(inputs.solve, inputs=False))
+            fewer = alone._replace(name=FEWER, run=partial(inputs.solve, inputs=False, out=inputs.filled))
             contest = [ours, alone, fewer, *(entry.contestant for entry in entries)]
             record(findings, inputs, entries, interleave(contest, seconds=effort.seconds))
             if not np.array_equal(inputs.solve(), inputs.solution):

@@ -15,6 +15,14 @@ from benchmarks.performance.results import Findings, Table
 from benchmarks.performance.sections import Effort
 from benchmarks.performance.timing import Contestant, interleave, ratio
 from benchmarks.performance.work import STEPS, job, simulation, spec_text
+from fastlstm.runs import as_spec
+from fastlstm.store.disk import put
+from fastlstm.store.folder import DISK
+from fastlstm.store.journal import Stored
+from fastlstm.store.parquet import encode
+from fastlstm.sweep.plan import Plan
+from fastlstm.sweep.recorder import Recorder
+from fastlstm.sweep.simulation import Simulation
 
 TITLE = "The whole job"
 TEXT = """\
@@ -24,7 +32,8 @@ command from its start to its end, imports included, fastlstm's kernels from the
 batches of 10,000, without regime table, checksums, fsync and resume. The other lines are timed inside a process that
 is warm: `fastlstm.run` with all rows and with none (the counts of the regime table included in both), and the kernel
 alone, whose columns are thrown away. What all rows take of the processors beyond the kernel is counting, encoding,
-hashing and writing."""
+hashing and writing; what each of these takes by itself, for a part of the run in one thread, is in the last table. The
+bytes are pyarrow's to encode, the hash is OpenSSL's, and writing is the system's: together they bound the rest."""
 
 SCRIPT = Path(__file__).parents[1] / "peers" / "jax_script.py"
 COMMAND, PLAIN = "fastlstm, command", "JAX and pyarrow, command"
@@ -72,7 +81,40 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             findings.figures[f"script_{dtype}"] = ratio(times[PLAIN], times[COMMAND])["min"]
             ratios.insert(0, ["the script over the command", *both(times, PLAIN, COMMAND)])
         findings.tables += [table, Table(f"{dtype}, ratios", ["", "fastest", "median"], ratios)]
+    tell("job: beyond the kernel, one by one")
+    findings.tables.append(beyond_the_kernel(effort))
     return findings
+
+
+def beyond_the_kernel(effort: Effort) -> Table:
+    """Processor time of each thing that all rows of a part take once their columns are there."""
+    spec = as_spec(job("float32", draws=1_000_000))
+    plan, (point,) = Plan.of_new_run(spec), spec.points()
+    recorder, part = Recorder(plan), next(plan.parts())
+    columns = Simulation(spec, point).columns(part.first, part.draws)
+    counts = recorder.new_counts()
+    rows = recorder.record(point, part.first, part.draws, columns, counts)
+    assert rows is not None
+    data = encode(rows)
+    with tempfile.TemporaryDirectory(prefix="fastlstm-bench-") as folder:
+
+        def write() -> None:
+            put(DISK, {Path(folder) / "part.parquet": data})
+
+        contest = [
+            Contestant("label and count", partial(recorder.record, point, 0, part.draws, columns, counts), 1),
+            Contestant("encode", partial(encode, rows), 1),
+            Contestant("hash", partial(Stored.of, data), 1),
+            Contestant("write and sync", write, 1),
+        ]
+        times = interleave(contest, seconds=effort.seconds)
+    spent = {name: min(each.processor) * 1e9 / part.draws for name, each in times.items()}
+    spent["together"] = sum(spent.values())
+    rows_of_table = [[name, each, each / 1e3] for name, each in spent.items()]
+    return Table(
+        "One by one, float32", ["", "ns a draw", "seconds a million draws"], rows_of_table,
+        note=f"{part.draws:,} draws, {len(data) / part.draws:.0f} bytes a row.",
+    )  # fmt: skip
 
 
 def both(times: Any, slower: str, faster: str) -> list[float]:
