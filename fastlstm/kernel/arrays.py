@@ -35,7 +35,7 @@ def array_types(dtype):
     return types.Array(scalar, 2, "A", readonly=True), types.Array(scalar, 2, "A")
 
 
-SUSPECT = types.Array(types.uint8, 2, "A")
+SUSPECT = types.Array(types.uint8, 2, "A")  # 0 or 1
 
 
 @inline
@@ -68,7 +68,7 @@ def _write_input_gradient(p, seen, a, scale, out):
 
 @cache
 def build_gradients(arithmetic, mode, inputs=True):
-    """The kernel that fills gradients: out_params (n, 14), out_state (n, 2: h_0, C_0), out_x (n, T).
+    """The kernel that fills gradients: out_params (n, 14), out_h and out_C (n, 1: h_0, C_0), out_x (n, T).
 
     `last` (n, 2: dh_T, dC_T) comes in through the last state. `target` holds dy for the loss "given", targets for mse
     and bce, and is not read for sum and last. Without `inputs`, out_x is (n, 0). out_suspect (n, 1) is 1 where numbers
@@ -83,13 +83,13 @@ def build_gradients(arithmetic, mode, inputs=True):
     memory = typeof(allocate_scratch(arithmetic, 1))
 
     @kernel(
-        void(source, source, source, source, source, TERMS, memory, filled, filled, filled, SUSPECT),
+        void(source, source, source, source, source, TERMS, memory, filled, filled, filled, filled, SUSPECT),
         (arithmetic, mode, inputs),
     )
-    def gradients(params, state, last, x, target, terms, scratch, out_params, out_state, out_x, out_suspect):
+    def gradients(params, state, last, x, target, terms, scratch, out_params, out_h, out_C, out_x, out_suspect):
         align_stack()
         params, state, last, x, target, scratch = uncounted((params, state, last, x, target, scratch))
-        out_params, out_state, out_x = uncounted((out_params, out_state, out_x))
+        out_params, out_h, out_C, out_x = uncounted((out_params, out_h, out_C, out_x))
         out_suspect = uncounted(out_suspect)
         for start in range(0, len(x), lanes):
             read_units(scratch, params, state, x, start)
@@ -106,7 +106,8 @@ def build_gradients(arithmetic, mode, inputs=True):
             store(scratch.values, (C_0,), times_power_of_two(carry.dC, scale))
             store(scratch.gap.sizes, (0,), one_if(suspect, done.p.W_y))
             write_draws(out_params, start, scratch.full.sizes)
-            write_draws(out_state, start, scratch.values[H_0:])
+            write_draws(out_h, start, scratch.values[H_0:])
+            write_draws(out_C, start, scratch.values[C_0:])
             write_draws(out_suspect, start, scratch.gap.sizes)
             write_draws(out_x, start, scratch.dx)
 

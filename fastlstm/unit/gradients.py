@@ -21,7 +21,6 @@ from fastlstm.unit.inputs import (
     Params,
     Readout,
     choice,
-    columns_of_draws,
     of_each_draw,
     of_each_step,
     refuse_other_index,
@@ -140,7 +139,7 @@ def gradients(
     units = checked_inputs(params, x, h0, C0)
     from_last = of_each_draw("dh_T", dh_T, units), of_each_draw("dC_T", dC_T, units)
     last = side_by_side(*from_last, len(units.x), units.dtype)
-    kind, targets = _loss(units, dy, loss, target, readout, alone=not last.any())
+    kind, targets = _loss(units, dy, loss, target, readout, alone=not any(map(np.any, from_last)))
     first_loss_step = units.x.shape[1] - 1 if kind == "last" else 0
     chosen = kind, readout, mode, _window(mode, window)
     task = Task(units, targets, last, first_loss_step, *chosen, arithmetic=units.dtype)
@@ -205,24 +204,18 @@ def run_gradients(task: Task, *, inputs: bool = True, out: Gradients | None = No
     """Gradients, in new arrays or in those of `out`; draws that may leave the range are computed again."""
     kernel = build_gradients(task.arithmetic, task.mode, inputs)
     draws, steps = task.units.x.shape
-    state, suspect = columns_of_draws(2, draws, task.units.dtype), columns_of_draws(1, draws, "uint8")
     if out is None:
-        params = np.empty((draws, len(PARAMETERS)), task.units.dtype)
-        x = np.empty((draws, steps if inputs else 0), task.units.dtype)
-        filled = Gradients(params, x, h0=state[:, 0], C0=state[:, 1])
-    else:
-        filled = out
+        shapes = (draws, len(PARAMETERS)), (draws, steps if inputs else 0), (draws,), (draws,)
+        out = Gradients(*(np.empty(shape, task.units.dtype) for shape in shapes))
+    filled, suspect = out, np.empty((draws, 1), np.uint8)
     scratch = once_a_thread(lambda: allocate_scratch(task.arithmetic, steps, inputs=inputs))
 
     def work(part: slice) -> None:
-        kernel(
-            *task.arrays(part), task.terms, scratch(), filled.params[part], state[part], filled.x[part], suspect[part]
-        )
+        to_fill = filled.params, filled.h0[:, None], filled.C0[:, None], filled.x, suspect
+        kernel(*task.arrays(part), task.terms, scratch(), *(array[part] for array in to_fill))
 
     task.run(work)
-    if out is not None:
-        out.h0[:], out.C0[:] = state.T
-    rare = np.flatnonzero(suspect)
+    rare = np.flatnonzero(suspect.view(np.bool_))
     if len(rare):
         exact = run_gradients(task.again(rare), inputs=inputs)
         with np.errstate(over="ignore"):  # inf where they leave the range of the type

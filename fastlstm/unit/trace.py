@@ -93,7 +93,7 @@ def _rows(units: Inputs, readout: str, arithmetic: str) -> Array:
     tasks, threads = units.slices()
     for _ in in_order(work, tasks, threads=threads):
         pass
-    rare = np.flatnonzero(suspect)
+    rare = np.flatnonzero(suspect.view(np.bool_))
     if len(rare):
         after = AFTER[arithmetic]
         out[:, rare] = _rows(computed.of(rare, memory_kind(after)[0]), readout, after)

@@ -64,7 +64,7 @@ def kernel(name: str, given: Problem, calls: int) -> Contestant:
     draws, steps, dtype = given.draws, given.steps, given.dtype
     solve, scratch = build_gradients(dtype, "full", False), allocate_scratch(dtype, steps)
     nothing = np.broadcast_to(np.zeros(2, dtype), (draws, 2))
-    filled = np.zeros((draws, 14), dtype), np.zeros((2, draws), dtype).T, np.zeros((draws, 0), dtype)
+    filled = [np.zeros((draws, columns), dtype) for columns in (14, 1, 1, 0)]
     suspect = np.zeros((draws, 1), np.uint8)
     dy = np.broadcast_to(given.dy, (draws, steps))
     terms = Terms(steps, GIVEN, SIGMOID, 0, 0.5, window=1)
