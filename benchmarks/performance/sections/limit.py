@@ -25,9 +25,10 @@ The two passes are compiled by themselves, for given dy, and the vector instruct
 counted: arithmetic, comparisons, shifts and selections, but no loads, stores and copies. What stands between the
 chunks of the backward pass is shared among the steps of a chunk. Next to it, on the same processor and in turns, runs
 a loop of independent fused multiply-adds on registers of the same width. The bound is the time that the counted
-instructions would take at that rate. The share is the bound over the time that `fastlstm.gradients` takes with one
-thread, T = 100, all it does besides included: arrays transposed in and out, dL/dx written, memory. "The two
-passes alone" have their parameters and inputs in the kernel's layout and in cache, and write no dL/dx, like C."""
+instructions would take at that rate; where additions have units of their own, as on Zen 4, it can be passed by a
+little. The share is the bound over the time that `fastlstm.gradients` takes with one thread, T = 100, all it does
+besides included: arrays transposed in and out, dL/dx written, memory. "The two passes alone" have their parameters and
+inputs in the kernel's layout and in cache, and write no dL/dx, like C."""
 
 INDEPENDENT = 4  # registers of lanes in the loop that measures the rate: more would not stay in the machine's registers
 REGISTERS = {"zmm": 64, "ymm": 32, "xmm": 16}  # bytes
