@@ -77,7 +77,7 @@ def _lines(sections: Mapping[str, Any]) -> Iterator[str]:
 def _bounds(figures: Mapping[str, float]) -> Iterator[str]:
     """How far the ratios to peers could go at most."""
     peers = {"JAX at its best": "jax", "C": "c"}
-    needed = [f"{name}_{dtype}" for name in ("passes_100", *peers.values()) for dtype in ("float32", "float64")]
+    needed = [f"{name}_{dtype}" for name in ("passes", *peers.values()) for dtype in ("float32", "float64")]
     if not set(needed) <= figures.keys():
         return
     yield from (
@@ -87,7 +87,7 @@ def _bounds(figures: Mapping[str, float]) -> Iterator[str]:
     )
     for peer, key in peers.items():
         single, double = (
-            shown(figures[f"{key}_{dtype}"] / figures[f"passes_100_{dtype}"]) for dtype in ("float32", "float64")
+            shown(figures[f"{key}_{dtype}"] / figures[f"passes_{dtype}"]) for dtype in ("float32", "float64")
         )
         yield f"{peer} would be slower by {single}x (float32) and {double}x (float64);"
     yield from (

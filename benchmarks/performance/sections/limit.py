@@ -30,6 +30,7 @@ little. The share is the bound over the time that `fastlstm.gradients` takes wit
 besides included: arrays transposed in and out, dL/dx written, memory. "The two passes alone" have their parameters and
 inputs in the kernel's layout and in cache, and write no dL/dx, like C."""
 
+DRAW_STEPS = 2**23  # of a run: one of a few milliseconds is too short to count what starting it takes
 INDEPENDENT = 4  # registers of lanes in the loop that measures the rate: more would not stay in the machine's registers
 REGISTERS = {"zmm": 64, "ymm": 32, "xmm": 16}  # bytes
 
@@ -135,11 +136,11 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             findings.left_out.append(str(error))
             return findings
         tell(f"limit, {dtype}: measuring")
-        inputs = Problem(dtype, 2**20 // 100 // 256 * 256, 100)
+        inputs = Problem(dtype, DRAW_STEPS // 100 // 256 * 256, 100)
         times = interleave(
             [
                 rate("fma", _multiply_adds, dtype, counted.register, 4_000_000),
-                passes_alone(dtype, 100, 2**20 // 100 // lanes_of(dtype)),
+                passes_alone(dtype, 100, DRAW_STEPS // 100 // lanes_of(dtype)),
                 Contestant("gradients", inputs.solve, inputs.draws * inputs.steps, one_processor=True),
             ],
             seconds=effort.seconds,

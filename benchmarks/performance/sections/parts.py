@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.performance.problem import Problem
 from benchmarks.performance.results import Findings, Table
 from benchmarks.performance.sections import Effort
-from benchmarks.performance.sections.limit import passes_alone
+from benchmarks.performance.sections.limit import DRAW_STEPS, passes_alone
 from benchmarks.performance.timing import Contestant, interleave
 from fastlstm.kernel.arrays import build_gradients
 from fastlstm.kernel.elementary import sigmoid, tanh
@@ -31,7 +31,7 @@ transposes them, finds suspect draws and takes scales off. "Of all draws" is the
 "Filled arrays" is `fastlstm.gradients` into arrays that are there already. "New arrays" come from the system, which
 clears them page by page. "dL/dx" is one number more for each step, computed, transposed and written."""
 
-DRAW_STEPS = 2**23
+
 NAMES = (
     "activations", "both passes", "from arrays in cache", "of all draws", "filled arrays", "new arrays",
     "new arrays, and dL/dx",
@@ -80,11 +80,11 @@ def contest(dtype: str, steps: int) -> list[Contestant]:
     """In the order of NAMES."""
     draws = DRAW_STEPS // steps // 256 * 256
     given, few = Problem(dtype, draws, steps), Problem(dtype, IN_CACHE // steps, steps)
-    registers = 2**20 // steps // lanes_of(dtype)
+    registers = DRAW_STEPS // steps // lanes_of(dtype)
     found = (
         activations(dtype, registers * steps),
         passes_alone(dtype, steps, registers),
-        kernel("", few, 2**20 // IN_CACHE),
+        kernel("", few, DRAW_STEPS // IN_CACHE),
         kernel("", given, 1),
         Contestant("", partial(given.solve, inputs=False, out=given.filled), draws * steps, True),
         Contestant("", partial(given.solve, inputs=False), draws * steps, True),
@@ -101,8 +101,9 @@ def measure(effort: Effort, tell: Callable[[str], None]) -> Findings:
             tell(f"parts, {dtype}, T = {steps}")
             times = interleave(contest(dtype, steps), seconds=effort.seconds)
             columns.append([min(times[name].processor) * 1e9 for name in NAMES])
-            findings.figures[f"passes_{steps}_{dtype}"] = columns[-1][NAMES.index("both passes")] / columns[-1][-1]
-        added = [["", *(after - before for before, after in pairwise(spent))] for spent in columns]
+        spent = dict(zip(NAMES, columns[-1], strict=True))
+        findings.figures[f"passes_{dtype}"] = spent["both passes"] / spent["new arrays, and dL/dx"]  # T = 100
+        added = [["", *(after - before for before, after in pairwise(column))] for column in columns]
         rows = zip(NAMES, columns[0], added[0], columns[1], added[1], strict=True)
         findings.tables.append(
             Table(f"{dtype}, ns a step", ["", "T = 10", "more", "T = 100", "more"], [list(row) for row in rows])
